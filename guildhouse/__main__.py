@@ -1,0 +1,242 @@
+"""The command line: `guildhouse up` and the rest. Each command is a few lines; what it does is in the module it names."""
+
+import asyncio
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import asyncpg
+import typer
+
+from guildhouse import config
+from guildhouse.commands import auditing, describing, mending, migrating, serving, where
+from guildhouse.commands import backup as backing_up
+from guildhouse.commands import demo as demonstrating
+from guildhouse.commands import doctor as examining
+from guildhouse.commands import explain as explaining
+from guildhouse.commands import restore as restoring
+from guildhouse.commands import trace as tracing
+from guildhouse.commands.joining import NotDone, database_of, present_database
+from guildhouse.kernel.check import BootError
+from guildhouse.kernel.embedded import EmbeddedError
+from guildhouse.kernel.formats import dumps
+
+cli = typer.Typer(
+    help="Guildhouse: the career network that a community runs for itself.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+migrations = typer.Typer(help="Bring the database to the tables of this version, or back.", invoke_without_command=True)
+cli.add_typer(migrations, name="migrate")
+
+audits = typer.Typer(help="Prove that nobody has altered the log.", no_args_is_help=True)
+cli.add_typer(audits, name="audit")
+
+Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
+Port = Annotated[int | None, typer.Option(help="Port to listen on.")]
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal."""
+    print(text, flush=True)
+
+
+def complain(text: str) -> None:
+    """Tell the person, beside what a program may read."""
+    print(text, file=sys.stderr, flush=True)
+
+
+@cli.command()
+def up(host: Host = None, port: Port = None) -> None:
+    """Start everything: the embedded PostgreSQL (unless DATABASE_URL is set), migrations, the server."""
+    serving.serve(settings_with(host=host, port=port), say, migrates=True)
+
+
+@cli.command()
+def serve(host: Host = None, port: Port = None) -> None:
+    """Start the server, but migrate nothing: refuses a database that is not up to date."""
+    serving.serve(settings_with(host=host, port=port), say, migrates=False)
+
+
+def settings_with(**given: object) -> config.Config:
+    """The settings, and what was given on the command line."""
+    return config.load(**{name: value for name, value in given.items() if value is not None})
+
+
+@cli.command()
+def work() -> None:
+    """Work off background tasks only; for servers that run with GUILDHOUSE_WORKERS=none."""
+    serving.work(config.load(), say)
+
+
+@migrations.callback()
+def migrate(context: typer.Context) -> None:
+    """Bring the database to the tables of this version (`forward` is meant where nothing is said), or back."""
+    if context.invoked_subcommand is None:
+        forward()
+
+
+@migrations.command()
+def forward(target: Annotated[str, typer.Argument(help="A migration, such as 0002.")] = "head") -> None:
+    """Go forward to a migration; to the newest, if none is named."""
+    with present_database(config.load(), say) as dsn:
+        say(migrating.told(asyncio.run(migrating.forward(dsn, target))))
+
+
+@migrations.command()
+def back(
+    target: Annotated[str, typer.Argument(help="A migration, or `base` for none at all.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Go back to an older migration; the data of what goes back is lost."""
+    with present_database(config.load(), say) as dsn:
+        state = asyncio.run(migrating.check_way_back(dsn, target))
+        question = f"From {state.current} back to {target}: the data of what goes back is lost. Is there a backup?"
+        if not yes:
+            typer.confirm(question, abort=True)
+        say(migrating.told(asyncio.run(migrating.back(dsn, target))))
+
+
+@migrations.command()
+def status() -> None:
+    """Say where the database stands."""
+    with present_database(config.load(), say) as dsn:
+        say(migrating.told(asyncio.run(migrating.standing(dsn))))
+
+
+@cli.command()
+def demo(
+    seed: Annotated[int, typer.Option(help="Another seed makes other choices.")] = 7,
+    size: Annotated[demonstrating.Size, typer.Option(help="How much of everything.")] = "small",
+    new_key: Annotated[bool, typer.Option("--new-key", help="Make another API key to look around with.")] = False,
+) -> None:
+    """Fill the database with a believable community; twice is the same as once."""
+    settings = config.load()
+    with database_of(settings, say) as (dsn, _):
+        asyncio.run(demonstrating.fill(dsn, settings.address, seed, size, say, new_key=new_key))
+
+
+@cli.command()
+def backup(file: Annotated[Path, typer.Argument(help="The archive to write, such as guildhouse.tar.")]) -> None:
+    """Back the whole server up into one file, while it runs."""
+    settings = config.load()
+    with present_database(settings, say) as dsn:
+        asyncio.run(backing_up.back_up(dsn, settings.data, file.absolute(), say))
+
+
+@cli.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="The archive.")],
+    into: Annotated[Path | None, typer.Option(help="Another data directory to restore into.")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Move a database that is there aside.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only prove the backup; touch nothing.")] = False,
+) -> None:
+    """Restore a backup: proved first, then put in place."""
+    if check:
+        restoring.check(file.absolute(), say)
+    else:
+        settings = config.load(data=into).model_copy(update={"database_url": None}) if into else config.load()
+        restoring.restore(settings, file.absolute(), say, replace=replace)
+
+
+@cli.command()
+def doctor(json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """Look for everything that could be wrong, and say what to do about it."""
+    found = examining.examine(complain)
+    say(dumps([asdict(finding) for finding in found]).decode() if json else examining.told(found))
+    if any(finding.severity == "error" for finding in found):
+        raise typer.Exit(1)
+
+
+@cli.command()
+def replay(reader: str, position: Annotated[int, typer.Argument(help="The number after the dot.")]) -> None:
+    """Let a reader of the log handle a change once more that it could not take."""
+    with present_database(config.load(), say) as dsn:
+        asyncio.run(mending.replay(dsn, reader, position))
+    say(f"{reader} has handled the change at position {position}.")
+
+
+@cli.command()
+def retry() -> None:
+    """Put the background tasks that were given up into the queue again."""
+    with present_database(config.load(), say) as dsn:
+        say(f"{asyncio.run(mending.retry(dsn))} tasks are in the queue again.")
+
+
+@cli.command("map")
+def map_(
+    word: Annotated[str, typer.Argument(help="A noun, verb, event, column, code, setting, route or file.")],
+) -> None:
+    """Say where something is in the source, and what it is."""
+    found = where.told(word)
+    if found is None:
+        raise NotDone(f"Nothing is called {word}. Similar: {', '.join(where.similar(word)) or 'nothing either'}.")
+    say(found)
+
+
+@cli.command()
+def explain(resource: Annotated[str, typer.Argument(help="Such as jobs.")]) -> None:
+    """Say all that follows from a resource's declaration: doors, columns, SQL, scopes, stages, filters."""
+    say(explaining.explain(resource))
+
+
+@cli.command()
+def trace(position: Annotated[str, typer.Argument(help="As in Log-Position, or a seq.")]) -> None:
+    """Say what one change was, what readers and tasks made of it, and what it caused."""
+    with present_database(config.load(), complain) as dsn:
+        say(asyncio.run(tracing.trace(dsn, position)))
+
+
+@audits.command()
+def verify() -> None:
+    """Prove that the log is whole and unaltered, and that the rows are at the versions it says."""
+    with present_database(config.load(), complain) as dsn:
+        asyncio.run(auditing.verify(dsn, say))
+
+
+@cli.command()
+def openapi() -> None:
+    """Print the API document (OpenAPI 3.1, JSON)."""
+    say(dumps(describing.openapi(config.load())).decode())
+
+
+@cli.command()
+def reference(directory: Annotated[Path, typer.Argument(help="Such as docs/api.")]) -> None:
+    """Write the reference of the API as Markdown pages."""
+    say(f"{len(describing.write_reference(directory))} pages written.")
+
+
+@cli.command()
+def settings() -> None:
+    """Print every setting: its value, its default, what it does. Passwords are left out."""
+    for setting in describing.settings(config.load()):
+        say(setting)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command; what is wrong with the circumstances is said in words, without a traceback."""
+    signal.signal(signal.SIGTERM, leave)
+    try:
+        cli(arguments)
+    except (NotDone, config.ConfigError, EmbeddedError, BootError) as error:
+        fail(str(error))
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        fail(f"This went wrong: {error or type(error).__name__}. `guildhouse doctor` looks for the cause.")
+
+
+def leave(_signal: int, _frame: object) -> NoReturn:
+    """Whoever is asked to go by SIGTERM still cleans up."""
+    raise SystemExit(128 + signal.SIGTERM)
+
+
+def fail(reason: str) -> NoReturn:
+    """End with words."""
+    print(reason, file=sys.stderr)
+    raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

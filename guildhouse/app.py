@@ -1,0 +1,129 @@
+"""The app: the only file that knows every room. Domains in order, the spine and its readers, one ASGI application."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from secrets import token_bytes
+from typing import Protocol
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from guildhouse import accounts, applications, jobs, organizations
+from guildhouse.accounts.identity import Accounts
+from guildhouse.config import Config
+from guildhouse.kernel import batch, health, operation, retention, telemetry
+from guildhouse.kernel.db import Database
+from guildhouse.kernel.document import docs_pages
+from guildhouse.kernel.headers import Edge, install_problem_handlers, with_cors
+from guildhouse.kernel.http import Api
+from guildhouse.kernel.limits import Limits
+from guildhouse.kernel.log.readers.reader import ReaderLoop
+from guildhouse.kernel.log.readers.tail import Tail
+from guildhouse.kernel.log.sequencer import Sequencer
+from guildhouse.kernel.log.wake import Wake
+from guildhouse.kernel.manifest import House, Manifest
+from guildhouse.kernel.migrate import newest_revision
+from guildhouse.kernel.server import Server
+from guildhouse.kernel.tasks import Workers, feeder
+
+KERNEL = Manifest(
+    "kernel",
+    resources=(operation.operations,),
+    verbs=operation.verbs,
+    doors=batch.doors,
+    tasks=(*batch.tasks, *(each.task for each in retention.schedules)),
+    schedules=retention.schedules,
+)
+
+# Lower domains first: each may lean on those before it.
+HOUSE = House((KERNEL, accounts.manifest, organizations.manifest, jobs.manifest, applications.manifest))
+
+
+class Runs(Protocol):
+    """Something that works until it is told to stop."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server at work: what ASGI calls, and what its requests share."""
+
+    asgi: Edge
+    server: Server
+
+
+@asynccontextmanager
+async def running(config: Config, dsn: str) -> AsyncIterator[Running]:
+    """The ASGI application on a migrated database, with its sequencer, readers and workers; all stopped at the end."""
+    async with AsyncExitStack() as stack:
+        database = await Database.open(dsn, config.pool)
+        stack.push_async_callback(database.close)
+        wake = Wake(database)
+        identity = Accounts(HOUSE)
+        tail = Tail(database, wake)
+        await tail.begin()
+        tail.subscribe(identity.memory.hear, identity.memory.forget_all)
+        server = Server(config, HOUSE, database, tail, Limits(config.limits), identity, await secret_of(database))
+        await stack.enter_async_context(spine(server, wake))
+        edge = Edge(with_cors(web(server), config), config)
+        gc.collect()
+        gc.freeze()
+        yield Running(edge, server)
+        edge.drain()
+
+
+@asynccontextmanager
+async def spine(server: Server, wake: Wake) -> AsyncIterator[None]:
+    """What runs beside the requests: the wake-up, the sequencer, the tail, the readers, and the workers."""
+    stop = asyncio.Event()
+    sequencer = Sequencer(server.database, wake)
+    telemetry.watch(server, sequencer)
+    loops = [ReaderLoop(reader, server.database, wake) for reader in (feeder(HOUSE), *HOUSE.readers)]
+    workers = [Workers(server)] if server.config.workers == "inside" else []
+    running: list[Runs] = [wake, sequencer, server.tail, *loops, *workers]
+    tasks = [asyncio.create_task(each.run(stop), name=type(each).__name__) for each in running]
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.wait(tasks, timeout=10)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def web(server: Server) -> ASGIApp:
+    """All addresses: the doors of the resources first, then pages, health, metrics and documentation."""
+    pages = FastAPI(
+        title=server.config.name,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        max_body_size=server.config.max_body,
+    )
+    pages.state.server = server
+    install_problem_handlers(pages)
+    api = Api(server, pages)
+    pages.include_router(health.router(server, newest_revision()))
+    pages.include_router(telemetry.router(server))
+    for domain in HOUSE.domains:
+        for router in domain.pages:
+            pages.include_router(router)
+    pages.include_router(docs_pages.router(server, api.doors))
+    return api
+
+
+async def secret_of(database: Database) -> bytes:
+    """The server's secret, made by the first process that needs it."""
+    async with database.reading() as connection:
+        await connection.execute(
+            "INSERT INTO secrets (name, value) VALUES ('server', $1) ON CONFLICT (name) DO NOTHING", token_bytes(32)
+        )
+        found: bytes = await connection.fetchval("SELECT value FROM secrets WHERE name = 'server'")
+    return found

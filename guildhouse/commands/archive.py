@@ -1,0 +1,165 @@
+"""The archive: a backup is one tar file that says what is in it, and proves it.
+
+    manifest.json     what was backed up, see `Manifest`
+    database.dump     of pg_dump, in its own compressed format (-Fc)
+    files/...         what the data directory holds besides PostgreSQL
+    SHA256SUMS        of all of the above, as `sha256sum -c` reads it; the last member, so that nothing was cut off
+
+It holds the server's secrets as well: only its owner may read it.
+"""
+
+import asyncio
+import os
+import tarfile
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+from typing import IO, Literal
+
+import asyncpg
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from guildhouse.commands.joining import NotDone, split_password
+from guildhouse.kernel.embedded import binary
+from guildhouse.kernel.log.triggers import quote
+
+MANIFEST, DUMP, FILES, SUMS = "manifest.json", "database.dump", "files", "SHA256SUMS"
+
+
+class Damaged(NotDone):
+    """The archive is not as it was written."""
+
+
+class Manifest(BaseModel):
+    """What is in a backup: by which Guildhouse, of which migration and epoch, and how many rows each table has."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = 1
+    guildhouse: str
+    created_at: datetime
+    postgres: str
+    migration: str
+    epoch: str
+    rows: dict[str, int]
+
+
+class Summing:
+    """A file whose digest is known once it has been read."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file, self.digest = file, sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes."""
+        data = self.file.read(size)
+        self.digest.update(data)
+        return data
+
+
+def write(place: Path, manifest: Manifest, members: Mapping[str, Path]) -> None:
+    """Write an archive of a manifest and some files, by their names in it; all of it is on the disk in the end."""
+    with os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        with tarfile.open(fileobj=file, mode="w") as tar:
+            sums = [add_text(tar, MANIFEST, manifest.model_dump_json(indent=2))]
+            for name, source in members.items():
+                with source.open("rb") as content:
+                    sums.append(add(tar, name, content, source.stat().st_size))
+            add_text(tar, SUMS, "".join(sums))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def add_text(tar: tarfile.TarFile, name: str, text: str) -> str:
+    """Put a text into the archive; its line of `SHA256SUMS`."""
+    return add(tar, name, BytesIO(text.encode()), len(text.encode()))
+
+
+def add(tar: tarfile.TarFile, name: str, content: IO[bytes], size: int) -> str:
+    """Put a member into the archive; its line of `SHA256SUMS`."""
+    info = tarfile.TarInfo(name)
+    info.size, info.mode = size, 0o600
+    summing = Summing(content)
+    tar.addfile(info, summing)
+    return f"{summing.digest.hexdigest()}  {name}\n"
+
+
+def unpack(place: Path, into: Path) -> Manifest:
+    """Unpack an archive, and prove that it is whole. Raises `Damaged`; then nothing of `into` may be used."""
+    try:
+        with tarfile.open(place, mode="r:") as tar:
+            found = dict(unpacked(tar, into))
+        check_sums(place, found, into)
+        return Manifest.model_validate_json((into / MANIFEST).read_bytes())
+    except ValidationError as error:
+        raise Damaged(f"{place} is of a format that this version of Guildhouse does not know: {error}") from error
+    except (tarfile.TarError, EOFError, UnicodeError) as error:
+        raise Damaged(f"{place} is no backup, or it is damaged: {error}. Take another one.") from error
+
+
+def unpacked(tar: tarfile.TarFile, into: Path) -> Iterator[tuple[str, str]]:
+    """Unpack one member after the other, each with the digest that it has."""
+    for member in tar:
+        place = PurePosixPath(member.name)
+        expected = member.name in (MANIFEST, DUMP, SUMS) or place.parts[:1] == (FILES,)
+        if not member.isreg() or not expected or ".." in place.parts:
+            raise Damaged(f"There is something in the archive that no backup holds: {member.name}. Take another one.")
+        content = tar.extractfile(member)
+        assert content is not None
+        target = into / place
+        target.parent.mkdir(parents=True, exist_ok=True)
+        summing = Summing(content)
+        with target.open("wb") as file:
+            while piece := summing.read(1 << 20):
+                file.write(piece)
+        yield member.name, summing.digest.hexdigest()
+
+
+def check_sums(place: Path, found: Mapping[str, str], into: Path) -> None:
+    """Raise `Damaged` unless each member has the digest that was written down for it, and none is missing or new."""
+    if SUMS not in found:
+        raise Damaged(f"{place} ends too early: {SUMS} is missing. Copy it anew, or take another one.")
+    lines = (into / SUMS).read_text().splitlines()
+    written = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    wrong = [name for name in {**written, **found} if name != SUMS and found.get(name) != written.get(name)]
+    if wrong or not {MANIFEST, DUMP} <= written.keys():
+        raise Damaged(f"{place} is damaged: {', '.join(wrong) or 'the dump is missing'}. Take another one.")
+
+
+async def rows_of(connection: "asyncpg.Connection[asyncpg.Record]") -> dict[str, int]:
+    """How many rows each table has, partitions by themselves."""
+    tables = await connection.fetch(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY relname"
+    )
+    return {name: await connection.fetchval(f"SELECT count(*) FROM {quote(name)}") for (name,) in tables}
+
+
+async def run_program(name: str, dsn: str, *arguments: str | Path) -> None:
+    """Run one of PostgreSQL's programs on a database; raises `NotDone` with what it said."""
+    address, password = split_password(dsn)
+    process = await asyncio.create_subprocess_exec(
+        binary(name),
+        *arguments,
+        f"--dbname={address}",
+        env={**os.environ, "LC_ALL": "C", **({"PGPASSWORD": password} if password else {})},
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        _, said = await process.communicate()
+    except BaseException:
+        process.kill()
+        raise
+    if process.returncode != 0:
+        raise NotDone(f"{name} failed: {said.decode(errors='replace').strip()[-2000:]}")
+
+
+def sync_directory(directory: Path) -> None:
+    """Make renames in a directory survive a power cut."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

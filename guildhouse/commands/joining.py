@@ -1,0 +1,77 @@
+"""Joining: how a command comes to the server's database, the external one, or the embedded one, started or joined."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import asyncpg
+
+from guildhouse.config import Config
+from guildhouse.kernel.embedded import OLDEST, Embedded, server_version
+
+Say = Callable[[str], None]
+
+
+class NotDone(Exception):
+    """Why a command does not do what it was asked to, in words, with what to do instead."""
+
+
+@contextmanager
+def database_of(config: Config, say: Say) -> Iterator[tuple[str, Embedded | None]]:
+    """The address of the database: the external one, or the embedded one, started here and stopped by its last user."""
+    if config.database_url:
+        asyncio.run(look_at(config.database_url))
+        yield config.database_url, None
+        return
+    embedded = Embedded(config.data, report=say)
+    with embedded as dsn:
+        yield dsn, embedded
+
+
+@contextmanager
+def present_database(config: Config, say: Say) -> Iterator[str]:
+    """The address of a database that is there already; raises `NotDone` where one would have to be made first."""
+    if not config.database_url and not cluster_of(config.data).exists():
+        raise NotDone(
+            f"There is no database in {config.data} yet. Make one with `guildhouse up`, or say where it is with "
+            "GUILDHOUSE_DATA or DATABASE_URL."
+        )
+    with database_of(config, say) as (dsn, _):
+        yield dsn
+
+
+def cluster_of(data: Path) -> Path:
+    """Where the embedded PostgreSQL of a data directory keeps its files."""
+    return data.expanduser().absolute() / f"postgres-{server_version().split('.')[0]}"
+
+
+async def look_at(dsn: str) -> None:
+    """Raise `NotDone` unless the external PostgreSQL answers and is new enough."""
+    try:
+        connection = await asyncpg.connect(dsn, timeout=10)
+    except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise NotDone(
+            f"The database of DATABASE_URL ({without_password(dsn)}) cannot be reached: {error or type(error).__name__}. "
+            "Correct the address, or start that PostgreSQL."
+        ) from error
+    try:
+        if connection.get_server_version().major < OLDEST:
+            raise NotDone(f"The PostgreSQL of DATABASE_URL is too old: Guildhouse needs {OLDEST} or newer.")
+    finally:
+        await connection.close()
+
+
+def without_password(dsn: str) -> str:
+    """The address as one may show it."""
+    return split_password(dsn)[0]
+
+
+def split_password(dsn: str) -> tuple[str, str | None]:
+    """The address without its password, and the password."""
+    parts = urlsplit(dsn)
+    if parts.password is None:
+        return dsn, None
+    _, _, place = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{quote(parts.username or '')}@{place}")), parts.password

@@ -1,0 +1,79 @@
+"""The context: what a verb, a rule or a reader acts with. One request or one task, one context, one transaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import asyncpg
+from sqlalchemy.sql.elements import ClauseElement
+
+from guildhouse.kernel.actor import Actor
+from guildhouse.kernel.db import Connection, Note, fetch
+from guildhouse.kernel.errors import NotFound
+from guildhouse.kernel.manifest import House
+from guildhouse.kernel.resource import Resource
+from guildhouse.kernel.row import Row
+
+R = TypeVar("R", bound=Row)
+
+
+@dataclass(slots=True)
+class Context:
+    """Who acts (`actor`), in which transaction (`connection`), and what the log will say about it (`note`)."""
+
+    house: House
+    connection: Connection
+    actor: Actor
+    note: Note
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    # The transaction's number, known from its first write on: the position that the write answers with.
+    xid: str | None = None
+    # What only this one answer shows: a new key's secret. It is never stored, not even for a replay.
+    revealed: dict[str, Any] = field(default_factory=dict)
+    memo: dict[Any, Any] = field(default_factory=dict)
+    # What was written so far: (table, scopes of the row).
+    written: list[tuple[str, list[str]]] = field(default_factory=list)
+
+    async def all(self, statement: ClauseElement, **values: Any) -> list[asyncpg.Record]:
+        """The records of a statement; `values` fill its bound parameters."""
+        return await fetch(self.connection, statement, **values)
+
+    async def value(self, statement: ClauseElement, **values: Any) -> Any:
+        """The first column of the first record, or None."""
+        records = await fetch(self.connection, statement, **values)
+        return records[0][0] if records else None
+
+    async def find(self, resource: Resource[R], row_id: str | None, *, lock: bool = False) -> R | None:
+        """A live row by id, whether the actor sees it or not; `lock` holds it until the transaction ends."""
+        if row_id is None:
+            return None
+        lock_clause = " FOR NO KEY UPDATE" if lock else ""
+        sql = f'SELECT * FROM "{resource.name}" WHERE id = $1 AND deleted_at IS NULL{lock_clause}'
+        record = await self.connection.fetchrow(sql, row_id)
+        return resource.table.of(record) if record else None
+
+    async def get(self, resource: Resource[R], row_id: str | None, *, lock: bool = False) -> R:
+        """A live row that the actor sees; raises `NotFound`."""
+        row = await self.find(resource, row_id, lock=lock)
+        if row is None or not self.actor.sees(row.scopes):
+            raise NotFound
+        return row
+
+    async def once(self, resource: Resource[R], row_id: str | None) -> R | None:
+        """Like `find`, read at most once in this context: for rules that a batch asks a thousand times."""
+        key = (resource.name, row_id)
+        if key not in self.memo:
+            self.memo[key] = await self.find(resource, row_id)
+        found: R | None = self.memo[key]
+        return found
+
+    def saying(self, verb: str | None) -> str:
+        """The note of a write, for the log: with this verb, or with none for a plain `created`, `changed`, `removed`."""
+        if self.note.verb != verb:
+            self.note = replace(self.note, verb=verb)
+        return self.note.text()
+
+    def reveal(self, values: Mapping[str, Any]) -> None:
+        """Show these values in the answer to this request, and never again."""
+        self.revealed.update(values)

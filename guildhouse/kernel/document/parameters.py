@@ -1,0 +1,107 @@
+"""Parameters: what the query string of a list or a row may say, described for the API document and its pages."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from guildhouse.kernel.filters import operators
+from guildhouse.kernel.formats import LIST_FORMATS, ROW_FORMATS
+from guildhouse.kernel.manifest import House
+from guildhouse.kernel.pages import DEFAULT_LIMIT, MOST
+from guildhouse.kernel.resource import Resource
+
+Json = dict[str, Any]
+
+
+def parameter(name: str, description: str, schema: Json) -> Json:
+    """A parameter of the query string; lists are written with commas."""
+    style = {"style": "form", "explode": False} if schema.get("type") == "array" else {}
+    return {"name": name, "in": "query", "description": description, "schema": schema, **style}
+
+
+def row_parameters(house: House, resource: Resource[Any], formats: Sequence[str] = ROW_FORMATS) -> Iterator[Json]:
+    """What an answer carries, and how it is written."""
+    expand = resource.find.expand
+    nested = [f"{name}.{each}" for name, target in expand.items() for each in house.resources[target].readable]
+    yield parameter("fields", "Only these fields.", choice([*resource.readable, *nested]))
+    if expand:
+        yield parameter("expand", "The rows that these fields lead to, in place.", choice(list(expand)))
+    yield parameter("format", "Overrides `Accept`.", {"type": "string", "enum": list(formats)})
+
+
+def list_parameters(house: House, resource: Resource[Any]) -> Iterator[Json]:
+    """All that a list can be asked for."""
+    for name in resource.find.filter:
+        for operator in operators(resource.columns[name].type):
+            yield filter_parameter(resource, name, operator)
+    sorts = [sign + name for name in dict.fromkeys([*resource.find.sort, "id"]) for sign in ("", "-")]
+    yield parameter("sort", "The order; a minus turns it round.", {**choice(sorts), "default": [resource.find.default]})
+    limits = {"type": "integer", "minimum": 1, "default": DEFAULT_LIMIT}
+    yield parameter("limit", f"Rows of a page; more than {MOST} is served as {MOST}.", limits)
+    yield parameter("cursor", "`next` or `prev` of a page, with all else unchanged.", {"type": "string"})
+    yield from row_parameters(house, resource, LIST_FORMATS)
+    yield parameter("trash", "`only`: the removed rows.", {"type": "string", "enum": ["only"]})
+
+
+def choice(names: Iterable[str]) -> Json:
+    """Some of these names."""
+    return {"type": "array", "items": {"type": "string", "enum": list(names)}}
+
+
+def filter_parameter(resource: Resource[Any], name: str, operator: str) -> Json:
+    """A filter: `status`, `salary_max[gte]`."""
+    values = value_schema(resource, resource.columns[name])
+    key = name if operator == "eq" and "eq" in operators(resource.columns[name].type) else f"{name}[{operator}]"
+    return parameter(key, MEANS[operator].format(name=name.replace("_", " ")), operand_schema(operator, values))
+
+
+MEANS = {
+    "eq": "{name} is this.",
+    "ne": "{name} is not this.",
+    "gt": "{name} is above this.",
+    "gte": "{name} is this or above.",
+    "lt": "{name} is below this.",
+    "lte": "{name} is this or below.",
+    "in": "{name} is one of these.",
+    "nin": "{name} is none of these.",
+    "isnull": "{name} has no value (true), or has one (false).",
+    "between": "{name} is between these two, both included.",
+    "within": "{name} is in the last so many minutes, hours, days or weeks: `90m`, `24h`, `7d`, `2w`.",
+    "contains": "{name} contains this; a list: all of these.",
+    "startswith": "{name} starts with this.",
+}
+
+
+def operand_schema(operator: str, value: Json) -> Json:
+    """What an operator takes."""
+    if operator == "isnull":
+        return {"type": "boolean"}
+    if operator == "within":
+        return {"type": "string", "pattern": "^[0-9]{1,5}[mhdw]$", "examples": ["7d"]}
+    if operator == "between":
+        return {"type": "array", "items": value, "minItems": 2, "maxItems": 2}
+    if operator in ("contains", "startswith") and value["type"] == "string":
+        return {"type": "string"}
+    if operator in ("in", "nin"):
+        return {"type": "array", "items": value.get("items", value), "minItems": 1}
+    return value
+
+
+def value_schema(resource: Resource[Any], column: sa.Column[Any]) -> Json:
+    """One value of a column, as a query string has it."""
+    if isinstance(column.type, sa.ARRAY):
+        return {"type": "array", "items": {"type": "string"}, "minItems": 1}
+    if resource.stages and resource.stages.column == column.name:
+        return {"type": "string", "enum": list(resource.stages.names())}
+    return next((dict(schema) for kind, schema in TYPES.items() if isinstance(column.type, kind)), {"type": "string"})
+
+
+TYPES: Mapping[type[Any], Json] = {
+    sa.Integer: {"type": "integer"},
+    sa.Numeric: {"type": "number"},
+    sa.Boolean: {"type": "boolean"},
+    sa.DateTime: {"type": "string", "format": "date-time"},
+    sa.Date: {"type": "string", "format": "date"},
+    sa.Uuid: {"type": "string", "format": "uuid"},
+}

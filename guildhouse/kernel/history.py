@@ -1,0 +1,212 @@
+"""History: what happened to a row, the row as it was, and taking a change back. All of it is read from the log."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import asyncpg
+from pydantic import Field
+
+from guildhouse.kernel import store
+from guildhouse.kernel.actor import Actor
+from guildhouse.kernel.answer import Answer
+from guildhouse.kernel.context import Context
+from guildhouse.kernel.db import Connection
+from guildhouse.kernel.errors import BadRequest, Conflict, Denied, NotFound
+from guildhouse.kernel.etag import row_etag
+from guildhouse.kernel.filters import moment
+from guildhouse.kernel.formats import dumps
+from guildhouse.kernel.log import changes
+from guildhouse.kernel.log.changes import Change, Position, WrongPosition
+from guildhouse.kernel.request import Call
+from guildhouse.kernel.resource import Resource
+from guildhouse.kernel.row import BASE_COLUMNS
+from guildhouse.kernel.select import fetch_one, hidden_fields, projected
+from guildhouse.kernel.shapes import Shape
+from guildhouse.kernel.writing import perform, row_answer
+
+MOST = 200
+WHOLE_LIFE = 100_000
+FORGOTTEN = "forgotten"  # no write of the row, but the erasure of what the log held of it
+
+
+class NothingToUndo(Conflict):
+    """This row has no change of version {version} that could be taken back."""
+
+
+class ChangedSince(Conflict):
+    """These fields were changed again later: {fields}. Take the later change back first, or edit the row."""
+
+
+class WrongAsOf(BadRequest):
+    """`as_of` takes a version (`3`), a time (`2026-11-20T08:00:00Z`) or a position of the log."""
+
+
+class Undo(Shape):
+    """Which change to take back: the one that made this version; without it the last one."""
+
+    version: int | None = Field(default=None, ge=1)
+
+
+async def read_history(call: Call, resource: Resource[Any]) -> Answer:
+    """The changes of a row, newest first: who, when, what from what to what, why."""
+    async with call.server.database.reading() as connection:
+        record = await open_past(call, connection, resource)
+        entries = await changes.of_row(connection, resource.name, call.row_id, limit=MOST)
+    told = [
+        entry_of(resource, call, change, hidden)
+        for change, hidden in with_hidden(resource, call.actor, record, entries)
+        if is_told(call.actor, change, hidden)
+    ]
+    return Answer(200, dumps({"data": told}), headers={"Cache-Control": "private, no-cache"})
+
+
+def with_hidden(
+    resource: Resource[Any], actor: Actor, record: asyncpg.Record, entries: Sequence[Change]
+) -> Iterator[tuple[Change, set[str]]]:
+    """Each change, newest first, with the fields whose audience the actor is not of now, or was not before or after it."""
+    row: dict[str, Any] = dict(record)
+    now = after = hidden_fields(resource, actor, row)
+    for change in entries:
+        before = hidden_fields(resource, actor, row) if rewound(row, resource, [change]) else after
+        yield change, now | after | before
+        after = before
+
+
+async def open_past(call: Call, connection: Connection, resource: Resource[Any]) -> asyncpg.Record:
+    """The row as it is now, if the actor sees it and may look into its past."""
+    record = await fetch_one(connection, resource, call.actor, call.row_id, "*")
+    if record is None:
+        raise NotFound
+    if not resource.may.history(call.actor, resource.table.of(record)):
+        raise Denied
+    return record
+
+
+def is_told(actor: Actor, change: Change, hidden: set[str]) -> bool:
+    """Whether the actor saw the row then, and anything of what changed; else not even that it happened is told."""
+    touched = {*(change.before or ()), *(change.after or ())}
+    return actor.sees([*(change.scopes_before or ()), *(change.scopes_after or ())]) and not (
+        touched and touched <= hidden
+    )
+
+
+def entry_of(resource: Resource[Any], call: Call, change: Change, hidden: set[str]) -> dict[str, Any]:
+    """One change as the actor is told it."""
+    before, after = change.before or {}, change.after or {}
+    fields = [name for name in resource.readable if name in {**before, **after} and name not in hidden]
+    return {
+        "version": change.version,
+        "event": f"{resource.singular}.{change.verb}",
+        "at": change.at,
+        "actor_id": change.actor,
+        "reason": change.reason,
+        "request_id": change.request_id,
+        "position": str(Position(call.server.tail.epoch, change.pos)) if change.pos else None,
+        "changes": {name: {"from": before.get(name), "to": after.get(name)} for name in fields},
+    }
+
+
+async def read_as_of(call: Call, resource: Resource[Any], wanted: str) -> Answer:
+    """The row as it was at a version, a time or a position, if the actor sees it now and saw it then."""
+    async with call.server.database.reading() as connection:
+        record = await open_past(call, connection, resource)
+        is_later = await later_than(call, connection, wanted)
+        entries = await changes.of_row(connection, resource.name, call.row_id, limit=WHOLE_LIFE)
+    later = [each for each in entries if is_later(each)]
+    row = rewound(dict(record), resource, later)
+    if row is None or row["deleted_at"] is not None or not call.actor.sees(row["scopes"]):
+        raise NotFound
+    row["updated_at"] = next((each.at for each in entries if each.version == row["version"]), row["updated_at"])
+    hidden_now = hidden_fields(resource, call.actor, record)
+    shown = {**projected(resource, call.actor, row, resource.readable), **dict.fromkeys(hidden_now)}
+    return Answer(200, dumps(shown), headers={"ETag": row_etag(row["version"], wanted)})
+
+
+async def later_than(call: Call, connection: Connection, wanted: str) -> Any:
+    """The test whether a change came after the moment asked for."""
+    if wanted.isascii() and wanted.isdigit() and len(wanted) < 10:
+        version = int(wanted)
+        return lambda change: change.version > version
+    if "T" in wanted or wanted.count("-") == 2:
+        at = moment("as_of", wanted)
+        return lambda change: change.at > at
+    try:
+        position = Position.parse(wanted, call.server.tail.epoch)
+    except WrongPosition as error:
+        raise WrongAsOf from error
+    pos = position.pos if position.xid is None else await changes.position_of(connection, position.xid)
+    return lambda change: pos is None or change.pos is None or change.pos > pos
+
+
+def rewound(values: dict[str, Any], resource: Resource[Any], later: Sequence[Change]) -> dict[str, Any] | None:
+    """The row's values with the later changes (newest first) taken off; None before it was created."""
+    for change in later:
+        if change.before is None:
+            return None
+        if change.verb != FORGOTTEN:
+            values |= typed(resource, change.before)
+            values |= {"version": change.version - 1, "scopes": change.scopes_before}
+    return values
+
+
+def typed(resource: Resource[Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Values of the log as the columns' own types."""
+    return {name: revive(resource.columns[name], value) for name, value in values.items() if name in resource.columns}
+
+
+def revive(column: Any, value: Any) -> Any:
+    """A value as JSON holds it, as its column's type."""
+    if not isinstance(value, str):
+        return value
+    kind = column.type.python_type
+    return kind.fromisoformat(value) if hasattr(kind, "fromisoformat") else value
+
+
+async def undo_change(call: Call, resource: Resource[Any]) -> Answer:
+    """Take a change of the row back by a new change, where rules and stages allow it."""
+    wanted = (await call.shaped(Undo, optional=True)).version
+
+    async def act(ctx: Context) -> Answer:
+        before = await standing(call, ctx, resource)
+        entries = await changes.of_row(ctx.connection, resource.name, call.row_id, limit=WHOLE_LIFE)
+        row = await taken_back(ctx, resource, before, entries, wanted or before.version)
+        return row_answer(call, ctx, resource, row)
+
+    return await perform(call, act)
+
+
+async def standing(call: Call, ctx: Context, resource: Resource[Any]) -> Any:
+    """The row, live or in the trash: a removal can be taken back, too."""
+    record = await ctx.connection.fetchrow(
+        f'SELECT * FROM "{resource.name}" WHERE id = $1 AND scopes && $2 FOR NO KEY UPDATE',
+        call.row_id,
+        list(ctx.actor.scopes),
+    )
+    if record is None:
+        raise NotFound
+    return resource.table.of(record)
+
+
+async def taken_back(
+    ctx: Context, resource: Resource[Any], before: Any, entries: Sequence[Change], version: int
+) -> Any:
+    """Write the values from before the change that made this version."""
+    hidden = hidden_fields(resource, ctx.actor, before.values())
+    told = (each for each in entries if each.verb != FORGOTTEN and is_told(ctx.actor, each, hidden))
+    target = next((each for each in told if each.version == version), None)
+    removal = (target.after or {}).get("deleted_at") if target else None
+    if target is None or (before.deleted_at is not None and removal is None):
+        raise NothingToUndo(version=version)
+    restoration = (target.before or {}).get("deleted_at")
+    if target.before is None or restoration is not None:
+        return await store.remove(ctx, resource, before)
+    restored = typed(resource, {**dict.fromkeys(target.after or {}), **target.before})
+    if not restored.keys().isdisjoint(resource.log.hidden):  # the log does not have their values
+        raise NothingToUndo(version=version)
+    later = {name for each in entries if each.seq > target.seq for name in each.before or {}}
+    if touched := sorted(later & restored.keys()):
+        raise ChangedSince(fields=", ".join(touched))
+    if removal is not None:
+        return await store.restore(ctx, resource, before)
+    values = {name: value for name, value in restored.items() if name not in BASE_COLUMNS}
+    return await store.change(ctx, resource, before, values)

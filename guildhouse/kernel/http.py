@@ -1,0 +1,203 @@
+"""HTTP: from an address to a door, and from whatever happens behind it to an answer.
+
+The doors of all resources are one dictionary that is looked up, not a list of patterns that is searched. What is not
+found in it goes on to the hand-written routes.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import structlog
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from guildhouse.kernel import problems
+from guildhouse.kernel.answer import Answer, problem_answer
+from guildhouse.kernel.batch import batch_rows
+from guildhouse.kernel.door import Door, Handle
+from guildhouse.kernel.errors import Denied, MethodNotAllowed, NotFound, Problem, Unauthenticated
+from guildhouse.kernel.history import read_as_of, read_history, undo_change
+from guildhouse.kernel.ids import as_id
+from guildhouse.kernel.limits import ANONYMOUS_SHARE
+from guildhouse.kernel.manifest import House
+from guildhouse.kernel.may import Predicate, anyone, nobody, signed_in
+from guildhouse.kernel.reading import list_rows, read_row
+from guildhouse.kernel.request import Call
+from guildhouse.kernel.resource import Resource, Verb
+from guildhouse.kernel.server import Server
+from guildhouse.kernel.writing import act_on_row, change_row, create_row, purge_row, remove_row, restore_row
+
+log = structlog.get_logger()
+
+
+def doors_of(house: House) -> list[Door]:
+    """Every door: of each resource, and those that domains wrote by hand, which take the place of generated ones."""
+    made = [door for resource in house.resources.values() for door in resource_doors(house, resource)]
+    by_hand = [door for domain in house.domains for door in domain.doors]
+    return list({(door.method, door.path): door for door in [*made, *by_hand]}.values())
+
+
+def resource_doors(house: House, resource: Resource[Any]) -> Iterator[Door]:
+    """The doors of one resource, as far as its declaration opens them."""
+    yield from reading_doors(resource)
+    yield from writing_doors(resource)
+    for (name, _), verb in house.verbs.items():
+        if name == resource.name:
+            yield verb_door(resource, verb)
+
+
+def reading_doors(resource: Resource[Any]) -> Iterator[Door]:
+    """List, read, history."""
+    may, base, one = resource.may, f"/v1/{resource.path}", one_of(resource)
+
+    async def read(call: Call) -> Answer:
+        as_of = call.param("as_of")
+        return await read_as_of(call, resource, as_of) if as_of else await read_row(call, resource)
+
+    def door(path: str, summary: str, handle: Handle, cost: int, open_to: Predicate) -> Door:
+        return Door("GET", path, f"{resource.name}.read", summary, handle, resource, "read", cost, open_to)
+
+    yield door(base, f"List {resource.path}", bound(list_rows, resource), 3, may.read)
+    yield door(f"{base}/{{id}}", f"Read {one}", read, 1, may.read)
+    yield door(f"{base}/{{id}}/history", f"What happened to {one}", bound(read_history, resource), 3, signed_in)
+
+
+def writing_doors(resource: Resource[Any]) -> Iterator[Door]:
+    """Create, change, remove and what goes with them."""
+    shapes, base, one = resource.shapes, f"/v1/{resource.path}", one_of(resource)
+
+    def door(method: str, path: str, action: str, summary: str, handle: Any, kind: str = "write") -> Door:
+        return Door(method, path, f"{resource.name}.{action}", summary, bound(handle, resource), resource, kind)
+
+    if shapes.create and resource.may.create is not nobody:
+        create = door("POST", base, "write", f"Create {one}", create_row)
+        yield replace(create, open_to=anyone) if resource.may.create is anyone else create
+        yield door("POST", f"{base}:batch", "write", f"Write many {resource.path} at once", batch_rows, "batch")
+    if shapes.update and resource.may.change is not nobody:
+        yield door("PATCH", f"{base}/{{id}}", "write", f"Change {one}", change_row)
+    if resource.may.change is not nobody or resource.may.remove is not nobody:
+        yield door("POST", f"{base}/{{id}}/undo", "write", f"Take back a change of {one}", undo_change)
+    if resource.may.remove is not nobody:
+        yield door("DELETE", f"{base}/{{id}}", "write", f"Move {one} to the trash", remove_row)
+        yield door("POST", f"{base}/{{id}}/restore", "write", f"Bring {one} back from the trash", restore_row)
+        yield door("POST", f"{base}/{{id}}/purge", "write", f"Delete {one} of the trash for good", purge_row)
+
+
+def one_of(resource: Resource[Any]) -> str:
+    """One of them in words: `an api key`."""
+    noun = resource.singular.replace("_", " ")
+    return f"an {noun}" if noun[0] in "aeio" else f"a {noun}"
+
+
+def verb_door(resource: Resource[Any], verb: Verb) -> Door:
+    """The door of a verb."""
+
+    async def handle(call: Call) -> Answer:
+        return await act_on_row(call, verb)
+
+    path = f"/v1/{resource.path}/{{id}}/{verb.name}"
+    return Door("POST", path, f"{resource.name}.write", verb.summary, handle, resource, verb=verb)
+
+
+def bound(handle: Callable[[Call, Resource[Any]], Awaitable[Answer]], resource: Resource[Any]) -> Handle:
+    """A handler of any resource as the handler of this one."""
+
+    async def handle_this(call: Call) -> Answer:
+        return await handle(call, resource)
+
+    return handle_this
+
+
+class Api:
+    """The ASGI application of all doors; `rest` takes what is none."""
+
+    def __init__(self, server: Server, rest: ASGIApp) -> None:
+        self.server = server
+        self.rest = rest
+        self.doors = doors_of(server.house)
+        self.by_path: dict[str, dict[str, Door]] = {}
+        for door in self.doors:
+            self.by_path.setdefault(door.path, {})[door.method] = door
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = self.find(scope["path"]) if scope["type"] == "http" else None
+        if found is None:
+            await self.rest(scope, receive, send)
+            return
+        methods, row_id = found
+        call = Call(self.server, scope, receive, scope["request_id"], row_id=row_id)
+        answer = await self.answer(call, methods)
+        await answer.send(send, without_body=call.method == "HEAD")
+
+    def find(self, path: str) -> tuple[dict[str, Door], str] | None:
+        """The doors at an address by method, and the row's id in it; None for an address without doors."""
+        parts = path.split("/")
+        if len(parts) == 3:
+            methods = self.by_path.get(path)
+            return (methods, "") if methods else None
+        if not 4 <= len(parts) <= 5:
+            return None
+        parts[3], row_id = "{id}", parts[3]
+        if not row_id:
+            return None
+        methods = self.by_path.get("/".join(parts))
+        return (methods, row_id) if methods else None
+
+    async def answer(self, call: Call, methods: dict[str, Door]) -> Answer:
+        """Open the door, or say why not."""
+        try:
+            door = methods.get("GET" if call.method == "HEAD" else call.method)
+            if door is None:
+                allowed = ", ".join(sorted(methods))
+                raise MethodNotAllowed(allowed=allowed, headers={"Allow": allowed})
+            call.scope["template"] = door.path
+            return await self.enter(call, door)
+        except Problem as problem:
+            return refused(call, problem)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            return refused(call, explained(call, error))
+
+    async def enter(self, call: Call, door: Door) -> Answer:
+        """Who calls, within their limits, through a door that is open to them."""
+        try:
+            call.actor = await self.server.identity.identify(call)
+        except Problem:
+            meter(self.server, call, door)
+            raise
+        metered = meter(self.server, call, door)
+        if not door.open_to(call.actor, None):
+            raise Denied if call.actor.signed_in else Unauthenticated
+        if call.actor.signed_in and not call.actor.can(door.permission):
+            raise Denied
+        if call.row_id:
+            call.row_id = as_id(call.row_id) or ""
+            if not call.row_id:
+                raise NotFound
+        answer = await door.handle(call)
+        answer.headers.update(metered)
+        return answer
+
+
+def meter(server: Server, call: Call, door: Door) -> dict[str, str]:
+    """Take from the caller's quota; those not signed in share their address's, and write by the one of signing in."""
+    if call.actor.id is not None:
+        return server.limits.take(door.kind, call.actor.id, door.cost)
+    if door.kind == "read":
+        return server.limits.take("read", call.client_network, door.cost, ANONYMOUS_SHARE)
+    return server.limits.take("sign-in", call.client_network, door.cost)
+
+
+def refused(call: Call, problem: Problem) -> Answer:
+    """The problem as an answer to this call."""
+    return problem_answer(problem, call.language, call.request_id, call.scope["path"])
+
+
+def explained(call: Call, error: Exception) -> Problem:
+    """What an error that nobody raised on purpose means; one that means nothing is logged with its traceback."""
+    problem = problems.from_driver(error)
+    if problem.status >= 500:
+        log.error("request failed", path=call.scope["path"], request_id=call.request_id, exc_info=error)
+    return problem

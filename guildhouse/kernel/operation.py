@@ -1,0 +1,117 @@
+"""Operations: work that a person waits for or watches. A resource like any other, so that progress is read, not pushed.
+
+Owns the row of an operation and its input and report, kept in chunks. What the work is, `batch.py` says.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from guildhouse.kernel import store
+from guildhouse.kernel.context import Context
+from guildhouse.kernel.may import Predicate, is_person, nobody, signed_in, value_in
+from guildhouse.kernel.resource import Find, Keep, May, Resource, Shapes, Verb
+from guildhouse.kernel.row import Base, Row
+from guildhouse.kernel.scopes import scope
+from guildhouse.kernel.shapes import ReadShape
+from guildhouse.kernel.stages import Stages
+
+anyone_of_the_house: Predicate = Predicate("the server itself", lambda actor, _row: actor.id is None)
+is_owner = is_person("person_id")
+
+
+class Operation(Row):
+    """Background work that somebody waits for: its state, its progress, and what came of it."""
+
+    __tablename__ = "operations"
+
+    person_id: Mapped[str] = mapped_column(Uuid(as_uuid=False))
+    kind: Mapped[str]
+    resource: Mapped[str]
+    mode: Mapped[str]
+    status: Mapped[str] = mapped_column(default="queued")
+    total: Mapped[int] = mapped_column(default=0)
+    created: Mapped[int] = mapped_column(default=0)
+    changed: Mapped[int] = mapped_column(default=0)
+    unchanged: Mapped[int] = mapped_column(default=0)
+    removed: Mapped[int] = mapped_column(default=0)
+    restored: Mapped[int] = mapped_column(default=0)
+    failed: Mapped[int] = mapped_column(default=0)
+    most: Mapped[int | None]
+    # The permissions of the API key that asked for it: the work is not to do more than the request could.
+    narrowed: Mapped[list[str] | None]
+    problem: Mapped[dict[str, Any] | None]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("status IN ('queued', 'running', 'done', 'failed', 'cancelled')", name="status"),
+        CheckConstraint("mode IN ('atomic', 'each')", name="mode"),
+        Index("ix_operations_scopes", "scopes", postgresql_using="gin"),
+        Index("ix_operations_created_at_id", "created_at", "id"),
+        Index("ix_operations_status", "status"),
+    )
+
+
+class OperationChunk(Base):
+    """Some lines of an operation's input, and what became of each. Written in the transaction of what they made."""
+
+    __tablename__ = "operation_chunks"
+
+    operation_id: Mapped[str] = mapped_column(
+        Uuid(as_uuid=False), ForeignKey("operations.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(primary_key=True)
+    lines: Mapped[bytes] = mapped_column(LargeBinary)
+    report: Mapped[list[Any] | None] = mapped_column(JSONB)
+
+
+class Read(ReadShape):
+    """An operation as its owner reads it. The counts grow while it runs; `total` is the number of lines."""
+
+    person_id: str
+    kind: str
+    resource: str
+    mode: str
+    status: str
+    total: int
+    created: int
+    changed: int
+    unchanged: int
+    removed: int
+    restored: int
+    failed: int
+    problem: dict[str, Any] | None
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+STAGES = Stages(
+    "status",
+    initial=("queued",),
+    moves={
+        "queued": {"running": anyone_of_the_house, "cancelled": is_owner},
+        "running": {"done": anyone_of_the_house, "failed": anyone_of_the_house, "cancelled": is_owner},
+    },
+)
+
+operations = Resource(
+    table=Operation,
+    shapes=Shapes(read=Read),
+    scopes=lambda row: [scope("person", row.person_id)],
+    may=May(read=signed_in, create=nobody),
+    stages=STAGES,
+    find=Find(filter=("status",), sort=("created_at",)),
+    keep=Keep(trash_days=None),
+)
+
+
+async def cancel(ctx: Context, row: Operation) -> Operation:
+    """Stop an operation. What its earlier lines have written stays; the report says which."""
+    return await store.change(ctx, operations, row, {"status": "cancelled", "finished_at": ctx.now}, verb="cancelled")
+
+
+verbs = (Verb(operations, cancel, may=is_owner & value_in("status", "queued", "running")),)

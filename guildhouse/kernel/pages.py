@@ -1,0 +1,154 @@
+"""Pages: order, limit and keyset cursors. A cursor is opaque, authenticated, and bound to the query it came from."""
+
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from guildhouse.kernel.errors import BadRequest
+from guildhouse.kernel.filters import Condition, parser
+from guildhouse.kernel.resource import Resource
+
+DEFAULT_LIMIT = 50
+MOST = 200
+TAG_BYTES = 12
+
+
+class UnknownSort(BadRequest):
+    """One cannot sort by `{name}` here. One can by: {known}; put a minus before it to turn the order round."""
+
+
+class CursorMismatch(BadRequest):
+    """This cursor does not belong to this query. Start again without `cursor`, and change nothing else while paging."""
+
+
+class WrongLimit(BadRequest):
+    """`limit` takes a whole number from 1 on; more than 200 is served as 200."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One column to sort by. Rows without a value come last, whichever way round."""
+
+    column: str
+    descending: bool
+    nullable: bool
+
+    def sql(self, backwards: bool) -> str:
+        """The ORDER BY term, turned round to read the page before."""
+        down = self.descending != backwards
+        nulls = (" NULLS FIRST" if backwards else " NULLS LAST") if self.nullable else ""
+        return f'"{self.column}" {"DESC" if down else "ASC"}{nulls}'
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a page starts: after (or before) the row with these values of the columns one sorts by."""
+
+    values: tuple[Any, ...]
+    backwards: bool = False
+
+
+def parse_limit(text: str | None) -> int:
+    """The number of rows of a page, coerced down to the most."""
+    if text is None:
+        return DEFAULT_LIMIT
+    if not text.isascii() or not text.isdigit() or not 1 <= len(text) <= 9 or int(text) < 1:
+        raise WrongLimit
+    return min(int(text), MOST)
+
+
+def parse_sort(resource: Resource[Any], text: str | None) -> tuple[Order, ...]:
+    """`sort=-posted_at,title`; the id comes last of itself, so that the order is total."""
+    found: dict[str, Order] = {}
+    for term in (text or resource.find.default).split(","):
+        name = term.strip().removeprefix("-")
+        if name != "id" and name not in resource.find.sort:
+            raise UnknownSort(name=name, known=", ".join(resource.find.sort))
+        found.setdefault(name, Order(name, term.strip().startswith("-"), bool(resource.columns[name].nullable)))
+    last = next(reversed(found.values()))
+    found.setdefault("id", Order("id", last.descending, False))
+    return tuple(found.values())
+
+
+def after(order: Sequence[Order], cursor: Cursor) -> Condition:
+    """The condition that holds for the rows behind a cursor."""
+    directions = {each.descending for each in order}
+    if len(directions) == 1 and not any(each.nullable for each in order):
+        return row_comparison(order, cursor, directions.pop())
+    return lexicographic(order, cursor)
+
+
+def row_comparison(order: Sequence[Order], cursor: Cursor, descending: bool) -> Condition:
+    """`(a, id) < (?, ?)`: one index range, as quick on the last page as on the first."""
+    columns = ", ".join(f'"{each.column}"' for each in order)
+    sign = "<" if descending != cursor.backwards else ">"
+    marks = ", ".join("?" for _ in order)
+    return Condition(f"({columns}) {sign} ({marks})", cursor.values)
+
+
+def lexicographic(order: Sequence[Order], cursor: Cursor) -> Condition:
+    """The same where directions differ or values are missing: a > ?, or a = ? and b > ?, and so on."""
+    branches: list[str] = []
+    values: list[Any] = []
+    for n, each in enumerate(order):
+        terms = [equal(order[i].column, cursor.values[i]) for i in range(n)]
+        terms.append(beyond(each, cursor.values[n], cursor.backwards))
+        branches.append(" AND ".join(term.sql for term in terms))
+        values.extend(value for term in terms for value in term.values)
+    return Condition("(" + " OR ".join(f"({branch})" for branch in branches) + ")", tuple(values))
+
+
+def equal(column: str, value: Any) -> Condition:
+    """The column has this value, or none."""
+    return Condition(f'"{column}" IS NULL', ()) if value is None else Condition(f'"{column}" = ?', (value,))
+
+
+def beyond(order: Order, value: Any, backwards: bool) -> Condition:
+    """The column comes strictly after this value in the order that is being read."""
+    nulls_last = not backwards
+    if value is None:
+        return Condition("FALSE" if nulls_last else f'"{order.column}" IS NOT NULL', ())
+    sign = "<" if order.descending != backwards else ">"
+    tail = f' OR "{order.column}" IS NULL' if order.nullable and nulls_last else ""
+    return Condition(f'("{order.column}" {sign} ?{tail})', (value,))
+
+
+def seal(secret: bytes, binding: bytes, cursor: Cursor) -> str:
+    """The cursor as text that only this server makes, for this query."""
+    body = orjson.dumps([cursor.backwards, *map(plain, cursor.values)])
+    return urlsafe_b64encode(tag(secret, binding, body) + body).decode().rstrip("=")
+
+
+def unseal(secret: bytes, binding: bytes, text: str, order: Sequence[Order], resource: Resource[Any]) -> Cursor:
+    """The cursor that a text holds; raises `CursorMismatch` for one that is forged, damaged or of another query."""
+    try:
+        raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError as error:
+        raise CursorMismatch from error
+    body = raw[TAG_BYTES:]
+    if not hmac.compare_digest(raw[:TAG_BYTES], tag(secret, binding, body)):
+        raise CursorMismatch
+    backwards, *values = orjson.loads(body)
+    kinds = [resource.columns[each.column].type for each in order]
+    return Cursor(tuple(revive(kind, value) for kind, value in zip(kinds, values, strict=True)), backwards)
+
+
+def tag(secret: bytes, binding: bytes, body: bytes) -> bytes:
+    """The authentication of a cursor's body."""
+    return hmac.digest(secret, binding + b"\0" + body, "sha256")[:TAG_BYTES]
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON holds it exactly."""
+    return value.isoformat() if isinstance(value, datetime | date) else value
+
+
+def revive(kind: sa.types.TypeEngine[Any], value: Any) -> Any:
+    """The value that `plain` made plain, as its column's type."""
+    return parser("cursor", kind)(value) if isinstance(value, str) else value

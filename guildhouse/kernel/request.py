@@ -1,0 +1,193 @@
+"""A request at a door: what was asked, by whom, and the parsed pieces that every door needs."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import parse_qsl, unquote
+
+import orjson
+from pydantic import BaseModel, ValidationError
+from starlette.types import Receive, Scope
+
+from guildhouse.kernel.actor import ANONYMOUS, Actor
+from guildhouse.kernel.db import Note
+from guildhouse.kernel.errors import BadRequest, Fault, Invalid, TooLarge, UnsupportedMediaType
+from guildhouse.kernel.i18n import choose_language
+
+if TYPE_CHECKING:
+    from guildhouse.kernel.server import Server
+
+S = TypeVar("S", bound=BaseModel)
+
+
+class WrongJson(BadRequest):
+    """The body is not JSON as RFC 8259 has it, in UTF-8: {why}."""
+
+
+class UnknownFields(BadRequest):
+    """The body has fields that do not exist here; `errors` names them. Nothing was written."""
+
+
+class WrongParameter(BadRequest):
+    """The query string is malformed: {why}."""
+
+
+@dataclass
+class Call:
+    """One request. `actor` is set once the caller is known; `row_id` when the address names a row."""
+
+    server: "Server"
+    scope: Scope
+    receive: Receive
+    request_id: str = ""
+    actor: Actor = ANONYMOUS
+    row_id: str = ""
+    raw_body: bytes | None = None
+
+    @property
+    def method(self) -> str:
+        """GET, POST..."""
+        return str(self.scope["method"])
+
+    @cached_property
+    def headers(self) -> dict[bytes, bytes]:
+        """Request headers by lower-case name."""
+        return dict(self.scope["headers"])
+
+    def header(self, name: str) -> str | None:
+        """One header as text, or None."""
+        value = self.headers.get(name.encode())
+        return value.decode("latin-1") if value is not None else None
+
+    @cached_property
+    def client(self) -> str:
+        """The caller's address; behind a proxy of one's own (`trust_proxy`), the last one that the proxy names."""
+        forwarded = self.header("x-forwarded-for") if self.server.config.trust_proxy else None
+        if forwarded:
+            return forwarded.rpartition(",")[2].strip()
+        client = self.scope.get("client")
+        return str(client[0]) if client else "local"
+
+    @property
+    def client_network(self) -> str:
+        """What limits count as one caller: an IPv4 address, or the /64 that an IPv6 caller has to themselves."""
+        return ":".join(self.client.split(":")[:4]) if ":" in self.client else self.client
+
+    @cached_property
+    def query(self) -> list[tuple[str, str]]:
+        """The parameters in their order, each at most once; NUL and broken UTF-8 are refused."""
+        raw = self.scope["query_string"]
+        if not raw:
+            return []
+        try:
+            pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=100)
+        except ValueError as error:
+            raise WrongParameter(why="it must be percent-encoded UTF-8 with at most 100 parameters") from error
+        names = [name for name, _ in pairs]
+        if len(set(names)) != len(names):
+            raise WrongParameter(why="a parameter may come once; give several values with commas and [in]")
+        if any("\0" in name or "\0" in value for name, value in pairs):
+            raise WrongParameter(why="it holds a NUL character")
+        return pairs
+
+    def param(self, name: str) -> str | None:
+        """One parameter of the query string, or None."""
+        return next((value for key, value in self.query if key == name), None)
+
+    @cached_property
+    def prefer(self) -> Mapping[str, str]:
+        """The preferences of RFC 7240: `Prefer: tx=rollback, count=exact`."""
+        terms = (self.header("prefer") or "").split(",")
+        return {name.strip().lower(): value.strip().strip('"') for name, _, value in (t.partition("=") for t in terms)}
+
+    @cached_property
+    def language(self) -> str:
+        """The language to answer in: what the request asks for, else what the actor chose, else English."""
+        return choose_language(self.header("accept-language"), self.actor.language)
+
+    def note(self) -> Note:
+        """What the log will say of this request's writes."""
+        reason = self.header("change-reason")
+        return Note(
+            actor=self.actor.id,
+            request_id=self.request_id,
+            reason=unquote(reason)[:500].replace("\0", "") if reason else None,
+        )
+
+    async def body(self) -> bytes:
+        """The whole body; raises `TooLarge` before it is all read."""
+        if self.raw_body is None:
+            self.raw_body = b"".join([chunk async for chunk in self.chunks(self.server.config.max_body)])
+        return self.raw_body
+
+    async def chunks(self, limit: int) -> AsyncIterator[bytes]:
+        """The body as it comes in, at most `limit` bytes of it."""
+        declared = self.header("content-length")
+        if declared and declared.isascii() and declared.isdigit() and int(declared) > limit:
+            raise TooLarge(limit=limit)
+        size, more = 0, True
+        while more:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise BadRequest(why="the connection ended in the middle of the body")
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > limit:
+                raise TooLarge(limit=limit)
+            more = message.get("more_body", False)
+            yield chunk
+
+    def content_type(self) -> str:
+        """The media type of the body, without parameters; JSON where none is given."""
+        return (self.header("content-type") or "application/json").partition(";")[0].strip().lower()
+
+    async def json(self) -> Any:
+        """The body as JSON values; strict."""
+        kind = self.content_type()
+        if kind not in ("application/json", "application/merge-patch+json"):
+            raise UnsupportedMediaType(got=kind[:80], wanted="application/json")
+        return parse_json(await self.body())
+
+    async def shaped(self, shape: type[S], *, optional: bool = False) -> S:
+        """The body as a shape; raises `UnknownFields` (400) or `Invalid` (422) with every fault at its place.
+
+        Where the body is `optional`, none at all means an empty object.
+        """
+        return conform(shape, {} if optional and not await self.body() else await self.json())
+
+
+def parse_json(raw: bytes) -> Any:
+    """JSON as PostgreSQL and every client can hold it: no NaN, Infinity, lone surrogates, NUL, or bottomless nesting."""
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise WrongJson(why=str(error).partition(":")[0]) from error
+    if b"\\u0000" in raw and holds_nul(value):
+        raise WrongJson(why="a string holds a NUL character")
+    return value
+
+
+def holds_nul(value: Any) -> bool:
+    """Whether a NUL is anywhere in the text of a JSON value."""
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any("\0" in key or holds_nul(each) for key, each in value.items())
+    return isinstance(value, list) and any(holds_nul(each) for each in value)
+
+
+def conform(shape: type[S], value: Any) -> S:
+    """The value as a shape; raises with every fault at its place, and never repeats the input."""
+    try:
+        return shape.model_validate(value)
+    except ValidationError as error:
+        faults = [fault_of(each) for each in error.errors(include_url=False, include_input=False)]
+    unknown = [fault for fault in faults if fault.code == "extra-forbidden"]
+    raise UnknownFields(faults=unknown) if unknown else Invalid(faults=faults)
+
+
+def fault_of(error: Any) -> Fault:
+    """One of pydantic's errors as ours."""
+    pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in error["loc"])
+    return Fault(pointer[:200], error["type"].replace("_", "-"), error["msg"], error.get("ctx", {}))

@@ -1,0 +1,181 @@
+"""Select: rows that the actor's scopes see, from the driver's records straight to plain values; no object between.
+
+Every read of every door goes through `visible`: lists, single rows, expansions. SQL is composed from declared names
+only; values are always bound.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import asyncpg
+import orjson
+
+from guildhouse.kernel.actor import Actor
+from guildhouse.kernel.db import Connection
+from guildhouse.kernel.errors import Denied
+from guildhouse.kernel.fields import Selection
+from guildhouse.kernel.filters import Condition
+from guildhouse.kernel.manifest import House
+from guildhouse.kernel.pages import Cursor, Order, after
+from guildhouse.kernel.resource import Resource
+from guildhouse.kernel.row import Values
+
+LIVE = Condition("deleted_at IS NULL", ())
+TRASH = Condition("deleted_at IS NOT NULL", ())
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows of a list, and the cursors of the pages around them."""
+
+    rows: Sequence[Values]
+    next: Cursor | None
+    previous: Cursor | None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a list is asked for."""
+
+    selection: Selection
+    where: tuple[Condition, ...]
+    order: tuple[Order, ...]
+    limit: int
+    cursor: Cursor | None = None
+
+
+def numbered(sql: str) -> str:
+    """The statement with its `?` places numbered as PostgreSQL wants them."""
+    numbers = count(1)
+    head, *rest = sql.split("?")
+    return head + "".join(f"${next(numbers)}{piece}" for piece in rest)
+
+
+def visible(actor: Actor) -> Condition:
+    """The one test of sight, in SQL."""
+    return Condition("scopes && ?", (list(actor.scopes),))
+
+
+def columns_for(resource: Resource[Any], selection: Selection, order: Sequence[Order] = ()) -> str:
+    """The columns to fetch: those asked for, those to sort and to follow by, and all where an audience must be judged."""
+    if resource.shapes.audience:
+        return "*"
+    keys = [f"{name}_id" for name in selection.expand]
+    wanted = dict.fromkeys([*selection.fields, *keys, *(each.column for each in order)])
+    return ", ".join(f'"{name}"' for name in wanted)
+
+
+def statement(resource: Resource[Any], columns: str, where: Sequence[Condition]) -> tuple[str, list[Any]]:
+    """SELECT with all conditions; parameters still unnumbered."""
+    clause = " AND ".join(each.sql for each in where)
+    return f'SELECT {columns} FROM "{resource.name}" WHERE {clause}', [v for each in where for v in each.values]
+
+
+async def fetch_one(
+    connection: Connection,
+    resource: Resource[Any],
+    actor: Actor,
+    row_id: str,
+    columns: str,
+    state: Condition = LIVE,
+) -> asyncpg.Record | None:
+    """The record of one row that the actor sees, or None."""
+    sql, values = statement(resource, columns, (Condition("id = ?", (row_id,)), visible(actor), state))
+    return await connection.fetchrow(numbered(sql), *values)
+
+
+async def fetch_page(connection: Connection, resource: Resource[Any], actor: Actor, asked: Listing) -> Page:
+    """One page of a list, read by keyset: page 1,000 costs what page 1 costs."""
+    backwards = asked.cursor is not None and asked.cursor.backwards
+    where = [visible(actor), *asked.where]
+    if asked.cursor:
+        where.append(after(asked.order, asked.cursor))
+    sql, values = statement(resource, columns_for(resource, asked.selection, asked.order), where)
+    terms = ", ".join(each.sql(backwards) for each in asked.order)
+    records = await connection.fetch(numbered(f"{sql} ORDER BY {terms} LIMIT {asked.limit + 1}"), *values)
+    more = len(records) > asked.limit
+    records = records[: asked.limit]
+    if backwards:
+        records.reverse()
+    return page_of(records, asked, more, backwards)
+
+
+def page_of(records: list[asyncpg.Record], asked: Listing, more: bool, backwards: bool) -> Page:
+    """The page with its cursors: `more` says whether rows go on in the direction that was read."""
+
+    def at(record: asyncpg.Record, back: bool) -> Cursor:
+        return Cursor(tuple(record[each.column] for each in asked.order), back)
+
+    onward = bool(records) and (more or backwards)
+    backward = bool(records) and (more if backwards else asked.cursor is not None)
+    return Page(records, at(records[-1], False) if onward else None, at(records[0], True) if backward else None)
+
+
+async def fetch_count(
+    connection: Connection, resource: Resource[Any], actor: Actor, where: Sequence[Condition], exact: bool
+) -> int:
+    """How many rows a list has: counted, or as the planner guesses."""
+    sql, values = statement(resource, "count(*)" if exact else "1", (visible(actor), *where))
+    if exact:
+        return int(await connection.fetchval(numbered(sql), *values))
+    plan = await connection.fetchval(numbered(f"EXPLAIN (FORMAT JSON) {sql}"), *values)
+    return planned_rows(plan)
+
+
+def planned_rows(plan: str) -> int:
+    """The planner's guess out of EXPLAIN's JSON."""
+    return int(orjson.loads(plan)[0]["Plan"]["Plan Rows"])
+
+
+async def rendered(
+    house: House,
+    connection: Connection,
+    resource: Resource[Any],
+    actor: Actor,
+    records: Sequence[Values],
+    selection: Selection,
+) -> Sequence[Values]:
+    """The records as the actor is answered: asked fields only, fields of other audiences blank, expansions filled."""
+    exact = records and not resource.shapes.audience and tuple(records[0].keys()) == selection.fields
+    if exact and not selection.expand:
+        return records
+    rows = [projected(resource, actor, record, selection.fields) for record in records]
+    for name, child in selection.expand.items():
+        target = house.resources[resource.find.expand[name]]
+        if not actor.can(f"{target.name}.read"):
+            raise Denied
+        found = await fetch_many(connection, target, actor, [r[f"{name}_id"] for r in records], child)
+        for row, record in zip(rows, records, strict=True):
+            row[name] = found.get(record[f"{name}_id"])
+    return rows
+
+
+def projected(resource: Resource[Any], actor: Actor, record: Values, fields: Sequence[str]) -> dict[str, Any]:
+    """The fields of one record; those whose audience the actor is not of are null."""
+    hidden = hidden_fields(resource, actor, record)
+    return {name: None if name in hidden else record[name] for name in fields}
+
+
+def hidden_fields(resource: Resource[Any], actor: Actor, record: Values) -> set[str]:
+    """The fields of a row that this actor does not see."""
+    if not resource.shapes.audience:
+        return set()
+    row = resource.table.of(record)
+    return {name for name, scopes in resource.shapes.audience.items() if actor.scopes.isdisjoint(scopes(row))}
+
+
+async def fetch_many(
+    connection: Connection,
+    resource: Resource[Any],
+    actor: Actor,
+    ids: Sequence[str | None],
+    selection: Selection,
+) -> dict[str, dict[str, Any]]:
+    """Rows by id that the actor sees, for an expansion: one statement for the whole list."""
+    wanted = Selection(tuple(dict.fromkeys(["id", *selection.fields])))
+    where = (Condition("id = ANY(?)", ([each for each in set(ids) if each],)), visible(actor), LIVE)
+    sql, values = statement(resource, columns_for(resource, wanted), where)
+    records = await connection.fetch(numbered(sql), *values)
+    return {record["id"]: projected(resource, actor, record, selection.fields) for record in records}

@@ -1,0 +1,52 @@
+"""The server: what a running process shares between its requests. Made once by `app.py`."""
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from guildhouse.config import Config
+from guildhouse.kernel.actor import Actor
+from guildhouse.kernel.db import Connection, Database
+from guildhouse.kernel.limits import Limits
+from guildhouse.kernel.log.readers.tail import Tail
+from guildhouse.kernel.manifest import House
+
+if TYPE_CHECKING:
+    from guildhouse.kernel.request import Call
+
+
+class Identity(Protocol):
+    """Who calls, and who a person is. The accounts domain has the one implementation."""
+
+    async def identify(self, call: "Call") -> Actor:
+        """The actor of a request; anonymous without a token. Raises `Unauthenticated` for one that is not valid."""
+
+    async def actor_of(self, connection: Connection, person_id: str) -> Actor:
+        """The actor that a person is now; for work that goes on after their request. Raises `NotFound`."""
+
+    def wrote(self, rows: Sequence[tuple[str, list[str]]]) -> None:
+        """A hint that a request of this process wrote these rows (table, scopes), before the log comes round with it."""
+
+
+@dataclass
+class Server:
+    """Settings, the house, its database, the follower of the log, and who can tell who calls.
+
+    `secret` is 32 random bytes that are made once and kept in the database.
+    """
+
+    config: Config
+    house: House
+    database: Database
+    tail: Tail
+    limits: Limits
+    identity: Identity
+    secret: bytes
+    keys: dict[str, bytes] = field(default_factory=dict)
+
+    def key(self, purpose: str) -> bytes:
+        """A key for one purpose, derived from the server's secret."""
+        if purpose not in self.keys:
+            self.keys[purpose] = hmac.digest(self.secret, purpose.encode(), "sha256")
+        return self.keys[purpose]

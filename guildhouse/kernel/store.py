@@ -1,0 +1,173 @@
+"""The store: the one writer. Every row of every resource is written here, judged by its declaration.
+
+A write says who and why through the context's note; the triggers of the log do the rest. A write that is called with a
+`verb` was already permitted by that verb's own predicate; a plain write is judged by the resource's `May`.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from inspect import isawaitable
+from typing import Any, TypeVar
+
+from guildhouse.kernel.context import Context
+from guildhouse.kernel.db import DIALECT
+from guildhouse.kernel.errors import Conflict, Denied, PreconditionFailed
+from guildhouse.kernel.ids import new_id
+from guildhouse.kernel.may import Predicate
+from guildhouse.kernel.resource import Resource
+from guildhouse.kernel.row import Row
+from guildhouse.kernel.scopes import MEMBERS, PUBLIC
+
+R = TypeVar("R", bound=Row)
+# A statement says its own note: the row triggers run when it ends, after `noted` was read.
+NOTED = "WITH noted AS (SELECT set_config('guildhouse.note', $1, true))"
+
+
+class NotInTrash(Conflict):
+    """Only a removed row can be restored or purged; this one is not in the trash."""
+
+
+async def create(ctx: Context, resource: Resource[R], values: Mapping[str, Any], *, verb: str | None = None) -> R:
+    """Write a new row. Raises what its declaration refuses: `Denied`, `MoveNotAllowed`, or a rule's problem."""
+    after = await judge_new(ctx, resource, values, verb)
+    row = [after.__dict__[name] for name in resource.columns]
+    return await written(ctx, resource, insert_sql(resource), [ctx.saying(verb), *row])
+
+
+async def change(
+    ctx: Context, resource: Resource[R], before: R, values: Mapping[str, Any], *, verb: str | None = None
+) -> R:
+    """Write what differs; a row that would stay the same is not written and keeps its version."""
+    after = await judge_change(ctx, resource, before, values, resource.may.change, verb)
+    return before if after is None else await update(ctx, resource, before, after, verb)
+
+
+async def remove(ctx: Context, resource: Resource[R], before: R, *, verb: str | None = None) -> R:
+    """Move a row to the trash, from where `restore` brings it back and `purge`, or its days, take it away."""
+    after = await judge_change(ctx, resource, before, {"deleted_at": ctx.now}, resource.may.remove, verb)
+    return before if after is None else await update(ctx, resource, before, after, verb)
+
+
+async def restore(ctx: Context, resource: Resource[R], before: R, *, verb: str | None = None) -> R:
+    """Bring a row back from the trash, if its rules allow it as it is now."""
+    if before.deleted_at is None:
+        raise NotInTrash
+    after = await judge_change(ctx, resource, before, {"deleted_at": None}, resource.may.remove, verb)
+    return before if after is None else await update(ctx, resource, before, after, verb)
+
+
+async def purge(ctx: Context, resource: Resource[R], before: R, *, verb: str | None = None) -> None:
+    """Delete a row of the trash for good; its history stays in the log."""
+    if before.deleted_at is None:
+        raise NotInTrash
+    permit(ctx, resource.may.remove, before, verb)
+    ctx.xid = await ctx.connection.fetchval(
+        f'{NOTED} DELETE FROM "{resource.name}" USING noted WHERE id = $2 RETURNING pg_current_xact_id()::text',
+        ctx.saying(verb),
+        before.id,
+    )
+
+
+def permit(ctx: Context, may: Predicate, row: Row, verb: str | None) -> None:
+    """Raise `Denied` when a plain write is not the actor's to make."""
+    if verb is None and not may(ctx.actor, row):
+        raise Denied
+
+
+async def judge_new(ctx: Context, resource: Resource[R], values: Mapping[str, Any], verb: str | None) -> R:
+    """The row that these values would make, allowed by its declaration; nothing is written."""
+    fresh = {"id": new_id(), "version": 1, "created_at": ctx.now, "updated_at": ctx.now}
+    after = resource.table.of({**blank(resource), **fresh, **values})
+    if resource.shapes.derive:
+        after = resource.table.of({**after.values(), **await resource.shapes.derive(ctx, None, after)})
+    permit(ctx, resource.may.create, after, verb)
+    return await judged(ctx, resource, None, after)
+
+
+async def judge_change(
+    ctx: Context, resource: Resource[R], before: R, values: Mapping[str, Any], may: Predicate, verb: str | None
+) -> R | None:
+    """The row that a change would make, allowed by its declaration, or None where nothing would differ."""
+    permit(ctx, may, before, verb)
+    was = before.__dict__
+    if all(was[name] == value for name, value in values.items()):
+        return None
+    after = resource.table.of({**was, **values})
+    if resource.shapes.derive:
+        after = resource.table.of({**after.values(), **await resource.shapes.derive(ctx, before, after)})
+    return await judged(ctx, resource, before, after)
+
+
+async def judged(ctx: Context, resource: Resource[R], before: R | None, after: R) -> R:
+    """The row with its scopes, once stages and rules have passed it."""
+    if resource.stages:
+        resource.stages.check(ctx.actor, before, after)
+    for rule in resource.rules:
+        verdict = rule(ctx, before, after)
+        if isawaitable(verdict):
+            await verdict
+    return resource.table.of({**after.values(), "scopes": scopes_of(resource, after)})
+
+
+def scopes_of(resource: Resource[R], row: R) -> list[str]:
+    """The scopes of a row, as declared; those of a removed one without the wide ones, because the trash is not public."""
+    scopes = set(resource.scopes(row))
+    return sorted(scopes - {PUBLIC, MEMBERS} if row.deleted_at is not None else scopes)
+
+
+async def update(ctx: Context, resource: Resource[R], before: R, after: R, verb: str | None) -> R:
+    """Write the columns in which two rows differ, if the row is still at the version of `before`."""
+    was, now = before.__dict__, after.__dict__
+    changed = tuple(name for name in resource.columns if now[name] != was[name])
+    arguments = [ctx.saying(verb), before.id, before.version, ctx.now, *(now[name] for name in changed)]
+    return await written(ctx, resource, update_sql(resource, changed), arguments)
+
+
+async def written(ctx: Context, resource: Resource[R], sql: str, arguments: list[Any]) -> R:
+    """Run a statement that writes one row and returns it."""
+    record = await ctx.connection.fetchrow(sql, *arguments)
+    if record is None:
+        raise PreconditionFailed(version="another")
+    values = dict(record)
+    ctx.xid = values.pop("current_xid")
+    ctx.written.append((resource.name, values["scopes"]))
+    ctx.memo.pop((resource.name, values["id"]), None)
+    return resource.table.of(values)
+
+
+@cache
+def blank(resource: Resource[Any]) -> dict[str, Any]:
+    """Every column of a table with the default its declaration gives it; None where it gives none."""
+    return {name: scalar_default(column.default) for name, column in resource.columns.items()}
+
+
+def scalar_default(default: Any) -> Any:
+    """The value of a column's Python-side default."""
+    return default.arg if default is not None and default.is_scalar else None
+
+
+@cache
+def insert_sql(resource: Resource[Any]) -> str:
+    """INSERT of a whole row: the note, then the values in the order of the columns."""
+    columns = ", ".join(f'"{name}"' for name in resource.columns)
+    values = ", ".join(f"${n}::{kind(column)}" for n, column in enumerate(resource.columns.values(), 2))
+    return (
+        f'{NOTED} INSERT INTO "{resource.name}" ({columns}) SELECT {values} FROM noted '
+        "RETURNING *, pg_current_xact_id()::text AS current_xid"
+    )
+
+
+def kind(column: Any) -> str:
+    """A column's type, as a cast names it."""
+    return str(column.type.compile(dialect=DIALECT))
+
+
+@cache
+def update_sql(resource: Resource[Any], changed: tuple[str, ...]) -> str:
+    """UPDATE of some columns: the note, the id, the version it must have, the time, then the values."""
+    sets = "".join(f', "{name}" = ${n}' for n, name in enumerate(changed, 5))
+    returned = ", ".join(f't."{name}"' for name in resource.columns)
+    return (
+        f'{NOTED} UPDATE "{resource.name}" t SET version = version + 1, updated_at = $4{sets} FROM noted '
+        f"WHERE id = $2 AND version = $3 RETURNING {returned}, pg_current_xact_id()::text AS current_xid"
+    )

@@ -1,0 +1,212 @@
+"""The doors that write. One request is one transaction, committed before its answer leaves."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import asyncpg
+
+from guildhouse.kernel import idempotency, store
+from guildhouse.kernel.answer import Answer
+from guildhouse.kernel.context import Context
+from guildhouse.kernel.errors import BadRequest, Denied, Fault, NotFound, PreconditionFailed, raise_if
+from guildhouse.kernel.etag import check_match, row_etag
+from guildhouse.kernel.formats import dumps
+from guildhouse.kernel.log import changes
+from guildhouse.kernel.merge_patch import patched
+from guildhouse.kernel.request import Call
+from guildhouse.kernel.resource import Resource, Verb
+from guildhouse.kernel.row import Row
+from guildhouse.kernel.select import projected
+
+Act = Callable[[Context], Awaitable[Answer]]
+
+
+class WrongPreference(BadRequest):
+    """`Prefer: tx=` takes `rollback` (try it and undo it) or `commit`."""
+
+
+class DryRun(Exception):
+    """Carries the answer of a dry run out of the transaction that it rolls back."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+
+
+async def perform(call: Call, act: Act, *, body_digest: bytes | None = None, once: bool = False) -> Answer:
+    """Run a write: transaction, idempotency, dry run, and the position of the log that it is readable at.
+
+    `body_digest` stands for a body that was read as a stream; an act that is one statement may run `once`.
+    """
+    dry = is_dry(call)
+    key = None if dry else idempotency.key_of(call)
+    fingerprint = idempotency.fingerprint_of(call, body_digest or await call.body()) if key else b""
+    note, database = call.note(), call.server.database
+    opened = database.writing_once() if once and not key and not dry else database.writing(note)
+    try:
+        async with opened as connection:
+            ctx = Context(call.server.house, connection, call.actor, note)
+            if key and (replay := await idempotency.replayed(call, ctx, key, fingerprint)):
+                return replay
+            answer = await act(ctx)
+            if dry:
+                raise DryRun(await would(ctx, answer))
+            answer.headers["Log-Position"] = position_of(call, ctx)
+            if key:
+                await idempotency.keep(call, ctx, key, fingerprint, answer)
+    except DryRun as run:
+        return run.answer
+    call.server.identity.wrote(ctx.written)
+    return answer
+
+
+def is_dry(call: Call) -> bool:
+    """Whether the request asks for a dry run."""
+    wanted = call.prefer.get("tx", "commit")
+    if wanted not in ("rollback", "commit"):
+        raise WrongPreference
+    return wanted == "rollback"
+
+
+def position_of(call: Call, ctx: Context) -> str:
+    """The position that a later read can wait for: of this transaction, or the present one where nothing was written."""
+    epoch = call.server.tail.epoch
+    return str(changes.Position(epoch, xid=int(ctx.xid)) if ctx.xid else changes.Position(epoch, call.server.tail.pos))
+
+
+async def would(ctx: Context, answer: Answer) -> Answer:
+    """What a dry run answers: the status and body the write would have had, and the changes it would log."""
+    logged = await changes.of_transaction(ctx.connection)
+    body = b'{"dry_run":true,"status":%d,"body":%s,"changes":%s}' % (
+        answer.status,
+        answer.body or b"null",
+        dumps([described(ctx, change) for change in logged]),
+    )
+    return Answer(200, body, headers={"Preference-Applied": "tx=rollback"})
+
+
+def described(ctx: Context, change: changes.Change) -> dict[str, Any]:
+    """A change in words, without values: which row, which verb, which fields."""
+    resource = ctx.house.resources.get(change.resource)
+    singular = resource.singular if resource else change.resource
+    fields = sorted({*(change.before or {}), *(change.after or {})})
+    return {"event": f"{singular}.{change.verb}", "id": change.row_id, "fields": fields}
+
+
+async def create_row(call: Call, resource: Resource[Any]) -> Answer:
+    """Create a row; 201 with its address."""
+    shape = resource.shapes.create
+    if shape is None:
+        raise Denied
+    values = (await call.shaped(shape)).model_dump()
+
+    async def act(ctx: Context) -> Answer:
+        try:
+            row = await store.create(ctx, resource, values)
+        except asyncpg.UniqueViolationError as error:
+            if call.header("if-none-match") == "*":
+                raise PreconditionFailed(version="an existing one") from error
+            raise
+        answer = row_answer(call, ctx, resource, row, 201)
+        answer.headers["Location"] = f"/v1/{resource.path}/{row.id}"
+        return answer
+
+    return await perform(call, act, once=True)
+
+
+async def change_row(call: Call, resource: Resource[Any]) -> Answer:
+    """Change a row by a merge patch (RFC 7396)."""
+    shape = resource.shapes.update
+    if shape is None:
+        raise Denied
+    values = (await call.shaped(shape)).model_dump(exclude_unset=True)
+    check_nulls(resource, values)
+
+    async def act(ctx: Context) -> Answer:
+        before = await held(call, ctx, resource)
+        row = await store.change(ctx, resource, before, patched(before.values(), values))
+        return row_answer(call, ctx, resource, row)
+
+    return await perform(call, act)
+
+
+async def remove_row(call: Call, resource: Resource[Any]) -> Answer:
+    """Move a row to the trash."""
+
+    async def act(ctx: Context) -> Answer:
+        await store.remove(ctx, resource, await held(call, ctx, resource))
+        return Answer(204)
+
+    return await perform(call, act)
+
+
+async def restore_row(call: Call, resource: Resource[Any]) -> Answer:
+    """Bring a row back from the trash."""
+
+    async def act(ctx: Context) -> Answer:
+        before = await held(call, ctx, resource, trash=True)
+        return row_answer(call, ctx, resource, await store.restore(ctx, resource, before, verb=None))
+
+    return await perform(call, act)
+
+
+async def purge_row(call: Call, resource: Resource[Any]) -> Answer:
+    """Delete a row of the trash for good."""
+
+    async def act(ctx: Context) -> Answer:
+        await store.purge(ctx, resource, await held(call, ctx, resource, trash=True))
+        return Answer(204)
+
+    return await perform(call, act)
+
+
+async def act_on_row(call: Call, verb: Verb) -> Answer:
+    """Run a verb on a row."""
+    extra = {"body": await call.shaped(verb.body, optional=True)} if verb.body else {}
+
+    async def act(ctx: Context) -> Answer:
+        before = await held(call, ctx, verb.on)
+        if not verb.may(ctx.actor, before):
+            raise Denied
+        return row_answer(call, ctx, verb.on, await verb.act(ctx, before, **extra))
+
+    return await perform(call, act)
+
+
+async def held(call: Call, ctx: Context, resource: Resource[Any], *, trash: bool = False) -> Any:
+    """The row of the address, seen by the actor, locked until the transaction ends, at the version of If-Match."""
+    state = "IS NOT NULL" if trash else "IS NULL"
+    record = await ctx.connection.fetchrow(
+        f'SELECT * FROM "{resource.name}" WHERE id = $1 AND scopes && $2 AND deleted_at {state} FOR NO KEY UPDATE',
+        call.row_id,
+        list(ctx.actor.scopes),
+    )
+    if record is None:
+        raise NotFound
+    check_match(call.header("if-match"), record["version"])
+    return resource.table.of(record)
+
+
+def check_nulls(resource: Resource[Any], values: dict[str, Any]) -> None:
+    """Refuse a patch that takes the value of a column that must have one."""
+    empty = [name for name, value in values.items() if value is None and name in resource.columns]
+    raise_if([
+        Fault(f"/{name}", "required", "this field must have a value")
+        for name in empty
+        if not resource.columns[name].nullable
+    ])  # fmt: skip
+
+
+def row_answer(
+    call: Call,
+    ctx: Context,
+    resource: Resource[Any],
+    row: Row,
+    status: int = 200,
+    more: Mapping[str, Any] | None = None,
+) -> Answer:
+    """The row as the actor is answered after writing it, with what this answer alone reveals, and `more` beside it."""
+    body = {**projected(resource, call.actor, row.values(), resource.readable), **ctx.revealed, **(more or {})}
+    headers = {"ETag": row_etag(row.version)}
+    if call.prefer.get("return") == "minimal" and not ctx.revealed:
+        return Answer(204 if status == 200 else status, headers=headers)
+    return Answer(status, dumps(body), headers=headers)
