@@ -1,0 +1,263 @@
+"""Backups: taken while everybody writes, whole or refused, and restored to a server that goes on where it was."""
+
+import asyncio
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from guildhouse.commands import archive, demo
+from guildhouse.commands.archive import Damaged, Manifest, rows_of
+from guildhouse.commands.backup import back_up
+from guildhouse.commands.joining import NotDone, cluster_of
+from guildhouse.commands.restore import alone, check, restore
+from guildhouse.config import load
+from guildhouse.kernel.log.audit import verify
+from guildhouse.kernel.log.sequencer import stamp
+from tests.commands.processes import Place, sql, words_of
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    """A directory for a server, which PostgreSQL may reach."""
+    directory = Path(tempfile.mkdtemp(prefix="backup-"))
+    directory.chmod(0o711)
+    yield Place(directory / "data")
+    Place(directory / "data").stop_postgres()
+    shutil.rmtree(directory)
+
+
+def quiet(_text: str) -> None:
+    """Nobody reads it."""
+
+
+def in_database(dsn: str, work: Callable[[Any], Any]) -> Any:
+    """The result of some work on a connection."""
+
+    async def run() -> Any:
+        connection = await asyncpg.connect(dsn)
+        try:
+            return await work(connection)
+        finally:
+            await connection.close()
+
+    return asyncio.run(run())
+
+
+def filled(dsn: str) -> None:
+    """A community in a database; its changes have positions."""
+    asyncio.run(demo.fill(dsn, "http://guildhouse.test", 7, "small", quiet))
+    in_database(dsn, stamp)
+
+
+def backed_up(dsn: str, directory: Path) -> Path:
+    """A backup of a database."""
+    file = directory / "backup.tar"
+    asyncio.run(back_up(dsn, directory / "data", file, quiet))
+    return file
+
+
+def test_a_server_whose_data_directory_was_destroyed_comes_back_as_it_was(place: Place) -> None:
+    file = place.data.parent / "backup.tar"
+    place.data.mkdir()
+    (place.data / "files").mkdir()
+    (place.data / "files" / "portrait.bin").write_bytes(b"\0\1\2")
+    with place.up() as up:
+        up.become_admin()
+        with up.client() as client:
+            job = client.post("/v1/jobs", json={"title": "Kept"})
+            position = job.headers["log-position"]
+            before = client.get("/v1/jobs").json()["data"]
+            place.done("backup", str(file))
+            counted = sql(place, "SELECT count(*) FROM changes")
+        up.kill()
+    place.stop_postgres()
+    shutil.rmtree(place.data)
+    said = place.done("restore", str(file))
+    assert "as many as were backed up" in said and "whole and unaltered" in said
+    assert (place.data / "files" / "portrait.bin").read_bytes() == b"\0\1\2"
+    with place.up() as up:
+        up.sign_in()
+        with up.client() as client:
+            assert client.get("/v1/jobs").json()["data"] == before
+            stale = client.get(job.headers["location"], headers={"Wait-For": position})
+            assert (stale.status_code, "start over" in stale.text.lower()) == (410, True)
+            written = client.post("/v1/jobs", json={"title": "New"})
+            assert written.status_code == 201
+            read = client.get(written.headers["location"], headers={"Wait-For": written.headers["log-position"]})
+            assert read.json()["title"] == "New"
+        changes, positions, last = sql(
+            place, "SELECT (SELECT count(*) FROM changes), count(DISTINCT seq), max(pos) FROM change_pos"
+        ).split("|")
+        assert changes == positions == last and int(changes) > int(counted)
+        assert up.stop() == 0
+    assert "whole and unaltered" in place.done("audit", "verify")
+
+
+def test_a_database_that_is_there_is_replaced_only_on_demand_and_kept_aside(place: Place, dsn: str) -> None:
+    file = backed_up(dsn, place.data.parent)
+    config = load(data=place.data)
+    restore(config, file, quiet)
+    with pytest.raises(NotDone, match="--replace"):
+        restore(config, file, quiet)
+    (cluster_of(place.data) / "marked").touch()
+    restore(config, file, quiet, replace=True)
+    assert not (cluster_of(place.data) / "marked").exists()
+    assert len(list(place.data.glob("replaced-*/postgres-*/marked"))) == 1
+    assert not list(place.data.glob("restoring-*"))
+
+
+def test_a_database_in_use_is_not_replaced(place: Place) -> None:
+    place.data.mkdir()
+    with alone(place.data), pytest.raises(NotDone, match="Stop the servers"), alone(place.data):
+        raise AssertionError("two were alone")
+
+
+def test_a_backup_is_proved_without_touching_anything(dsn: str, tmp_path: Path) -> None:
+    file = backed_up(dsn, tmp_path)
+    said: list[str] = []
+    check(file, said.append)
+    assert said[-1] == f"{file} is good: all of it could be restored."
+    assert {each.name for each in tmp_path.iterdir()} == {"backup.tar"}
+
+
+def test_row_counts_and_dump_are_of_one_moment_while_everybody_writes(dsn: str, empty_dsn: str, tmp_path: Path) -> None:
+    async def write(connection: Any) -> None:
+        await connection.execute("INSERT INTO secrets (name, value) VALUES (gen_random_uuid()::text, '')")
+
+    async def run() -> Manifest:
+        async with asyncpg.create_pool(dsn, min_size=3, max_size=3) as pool:
+            over = asyncio.Event()
+
+            async def keep_writing() -> None:
+                while not over.is_set():
+                    async with pool.acquire() as connection:
+                        await write(connection)
+
+            writers = [asyncio.create_task(keep_writing()) for _ in range(3)]
+            manifest = await back_up(dsn, tmp_path, tmp_path / "backup.tar", quiet)
+            over.set()
+            await asyncio.gather(*writers)
+            return manifest
+
+    manifest = asyncio.run(run())
+    assert 0 < manifest.rows["secrets"] < in_database(dsn, rows_of)["secrets"]
+    restore(load(data=tmp_path, database_url=empty_dsn), tmp_path / "backup.tar", quiet)
+    assert in_database(empty_dsn, rows_of)["secrets"] == manifest.rows["secrets"]
+
+
+def test_a_community_is_restored_into_an_empty_database_of_ones_own(dsn: str, empty_dsn: str, tmp_path: Path) -> None:
+    filled(dsn)
+    file = backed_up(dsn, tmp_path)
+    restore(load(data=tmp_path, database_url=empty_dsn), file, quiet)
+    before, after = in_database(dsn, rows_of), in_database(empty_dsn, rows_of)
+    assert before.pop("epochs") + 1 == after.pop("epochs")
+    assert before == after
+    report = in_database(empty_dsn, verify)
+    assert report.whole and report.positions == in_database(dsn, verify).positions > 500
+    with pytest.raises(NotDone, match="not empty"):
+        restore(load(data=tmp_path, database_url=empty_dsn), file, quiet, replace=True)
+
+
+def test_a_log_that_was_tampered_with_before_the_backup_is_refused(dsn: str, empty_dsn: str, tmp_path: Path) -> None:
+    async def tamper(connection: Any) -> None:
+        await connection.execute(
+            "ALTER TABLE changes DISABLE TRIGGER ALL; UPDATE changes SET actor = 'eve' WHERE seq = 5"
+        )
+        await connection.execute("ALTER TABLE changes ENABLE TRIGGER ALL")
+
+    filled(dsn)
+    in_database(dsn, tamper)
+    with pytest.raises(NotDone, match=r"position 5: its change \(seq 5\) was altered"):
+        restore(load(data=tmp_path, database_url=empty_dsn), backed_up(dsn, tmp_path), quiet)
+
+
+def test_a_backup_writes_over_nothing_and_is_for_its_owner_only(dsn: str, tmp_path: Path) -> None:
+    file = backed_up(dsn, tmp_path)
+    assert file.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(NotDone, match="exists already"):
+        backed_up(dsn, tmp_path)
+    assert [each.name for each in tmp_path.iterdir()] == ["backup.tar"]
+    with pytest.raises(NotDone, match="no directory"):
+        backed_up(dsn, tmp_path / "nowhere")
+
+
+def test_a_database_without_tables_is_not_backed_up(empty_dsn: str, tmp_path: Path) -> None:
+    with pytest.raises(NotDone, match="nothing to back up"):
+        backed_up(empty_dsn, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+MANIFEST = Manifest(
+    guildhouse="0.1.0", created_at="2026-01-01T00:00:00Z", postgres="18.4", migration="0001", epoch="e", rows={}
+)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """An archive whose dump is some bytes."""
+    (tmp_path / "dump").write_bytes(bytes(range(256)) * 100)
+    archive.write(tmp_path / "small.tar", MANIFEST, {archive.DUMP: tmp_path / "dump"})
+    return tmp_path / "small.tar"
+
+
+def test_an_archive_gives_back_what_was_put_into_it(small: Path, tmp_path: Path) -> None:
+    assert archive.unpack(small, tmp_path / "out") == MANIFEST
+    assert (tmp_path / "out" / archive.DUMP).read_bytes() == (tmp_path / "dump").read_bytes()
+
+
+def test_the_checksums_are_those_that_sha256sum_reads(small: Path, tmp_path: Path) -> None:
+    archive.unpack(small, tmp_path / "out")
+    sums = (tmp_path / "out" / archive.SUMS).read_text()
+    assert [line.split("  ")[1] for line in sums.splitlines()] == [archive.MANIFEST, archive.DUMP]
+
+
+@pytest.mark.parametrize("at", [0, 100, 512 + 20, 2000, 9000, -12_000])
+def test_an_archive_with_one_wrong_byte_is_refused(small: Path, tmp_path: Path, at: int) -> None:
+    content = bytearray(small.read_bytes())
+    content[at] ^= 0xFF
+    small.write_bytes(content)
+    with pytest.raises(Damaged):
+        archive.unpack(small, tmp_path / "out")
+
+
+@pytest.mark.parametrize("kept", [0, 100, 700, 5000, 26_000])
+def test_an_archive_that_was_cut_off_is_refused(small: Path, tmp_path: Path, kept: int) -> None:
+    small.write_bytes(small.read_bytes()[:kept])
+    with pytest.raises(Damaged):
+        archive.unpack(small, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["../escaped", "/tmp/escaped", "files/../../escaped", "other"])
+def test_an_archive_with_a_member_that_no_backup_holds_is_refused(small: Path, tmp_path: Path, name: str) -> None:
+    with tarfile.open(small, "a") as tar:
+        tar.addfile(tarfile.TarInfo(name))
+    with pytest.raises(Damaged, match="no backup holds"):
+        archive.unpack(small, tmp_path / "out")
+
+
+def test_a_member_without_a_checksum_is_refused(small: Path, tmp_path: Path) -> None:
+    with tarfile.open(small, "a") as tar:
+        tar.addfile(tarfile.TarInfo("files/added"))
+    with pytest.raises(Damaged, match="files/added"):
+        archive.unpack(small, tmp_path / "out")
+
+
+def test_a_backup_of_a_newer_version_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "dump").write_bytes(b"")
+    newer = MANIFEST.model_copy(update={"migration": "9999", "guildhouse": "9.0"})
+    archive.write(tmp_path / "newer.tar", newer, {archive.DUMP: tmp_path / "dump"})
+    said = words_of("restore", str(tmp_path / "newer.tar"), "--into", str(tmp_path / "data"))
+    assert "Guildhouse 9.0" in said and "newer than this one" in said
+    assert not list((tmp_path / "data").glob("*"))
+
+
+def test_what_is_no_backup_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("Dear Ada")
+    assert "no backup" in words_of("restore", "--check", str(tmp_path / "letter.txt"))
+    assert "no file" in words_of("restore", "--check", str(tmp_path / "none.tar"))

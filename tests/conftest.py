@@ -1,0 +1,154 @@
+"""One PostgreSQL for the whole run; a migrated template in it; a fresh database, server and cast for each test."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from guildhouse import app
+from guildhouse.config import Config, load
+from guildhouse.kernel import migrate
+from guildhouse.kernel.db import Database
+from guildhouse.kernel.embedded import Embedded
+from guildhouse.kernel.server import Server
+from guildhouse.kernel.telemetry import configure_logs
+from tests.cast import Cast, assemble
+
+configure_logs(load())
+# The process that runs the tests: with workers it is their parent. Databases are named for it, so that those of a run
+# that was killed are known, and those of one that goes on beside this one are left alone.
+RUN = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+TEMPLATE = f"template_{RUN}"
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def server_dsn() -> Iterator[str]:
+    """The DSN of the test server's own database; all workers share the server, and the last one stops it."""
+    settings = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+    with Embedded(Path(gettempdir()) / f"guildhouse-tests-{os.geteuid()}", settings=settings) as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="session")
+def template(server_dsn: str) -> str:
+    """A database with the newest tables and nothing in it, made by the first worker that asks."""
+    asyncio.run(ensure_template(server_dsn))
+    return TEMPLATE
+
+
+async def ensure_template(server_dsn: str) -> None:
+    connection = await asyncpg.connect(server_dsn)
+    try:
+        await connection.execute("SELECT pg_advisory_lock(1)")
+        if not await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", TEMPLATE):
+            await drop_leftovers(connection)
+            await connection.execute(f"CREATE DATABASE {TEMPLATE}_new")
+            await migrate.migrate(dsn_of(server_dsn, f"{TEMPLATE}_new"), app.HOUSE)
+            await connection.execute(f"ALTER DATABASE {TEMPLATE}_new RENAME TO {TEMPLATE}")
+    finally:
+        await connection.close()
+
+
+async def drop_leftovers(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Databases of runs whose process is gone."""
+    for record in await connection.fetch(r"SELECT datname FROM pg_database WHERE datname ~ '^(test|template)_\d+'"):
+        if not os.path.exists(f"/proc/{record['datname'].split('_')[1]}"):  # noqa: PTH110, ASYNC240 - /proc does not block
+            await connection.execute(f"DROP DATABASE IF EXISTS {record['datname']} WITH (FORCE)")
+
+
+def dsn_of(server_dsn: str, name: str) -> str:
+    return server_dsn.replace("/guildhouse?", f"/{name}?")
+
+
+async def tell(dsn: str, statement: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+def empty_dsn(server_dsn: str) -> Iterator[str]:
+    """The DSN of a fresh empty database."""
+    name = f"test_{RUN}_{uuid4().hex}"
+    asyncio.run(tell(server_dsn, f"CREATE DATABASE {name} STRATEGY file_copy"))
+    yield dsn_of(server_dsn, name)
+    asyncio.run(tell(server_dsn, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+def dsn(server_dsn: str, template: str) -> Iterator[str]:
+    """The DSN of a fresh migrated database."""
+    name = f"test_{RUN}_{uuid4().hex}"
+    asyncio.run(tell(server_dsn, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"))
+    yield dsn_of(server_dsn, name)
+    asyncio.run(tell(server_dsn, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+async def database(dsn: str) -> AsyncIterator[Database]:
+    """A fresh migrated database, opened; nothing runs on it."""
+    opened = await Database.open(dsn)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    """Settings of a test: no limits, workers inside."""
+    return load(data=tmp_path, limits=0, pool=5)
+
+
+@pytest.fixture
+async def cast(dsn: str, config: Config) -> AsyncIterator[Cast]:
+    """The whole server on a fresh database, and everybody on it."""
+    async with app.running(config, dsn) as running:
+        yield await assemble(running.server, running.asgi)
+
+
+@pytest.fixture
+def starting(dsn: str) -> Callable[..., Any]:
+    """Start a server with other settings: `async with starting(limits=1) as cast`."""
+
+    @asynccontextmanager
+    async def start(**overrides: Any) -> AsyncIterator[Cast]:
+        async with app.running(load(**{"limits": 0, "pool": 5, **overrides}), dsn) as running:
+            yield await assemble(running.server, running.asgi)
+
+    return start
+
+
+@pytest.fixture
+async def wrote(cast: Cast) -> AsyncIterator[Callable[..., Any]]:
+    """Claims changes: `await wrote("job.created")`. What a test wrote and did not claim fails it."""
+    start = await log_end(cast.server)
+    claimed: list[str] = []
+
+    async def claim(*events: str) -> None:
+        claimed.extend(events)
+        assert sorted(claimed) == sorted(await events_after(cast.server, start))
+
+    yield claim
+    assert sorted(claimed) == sorted(await events_after(cast.server, start))
+
+
+async def log_end(server: Server) -> int:
+    return int(await server.database.pool.fetchval("SELECT coalesce(max(seq), 0) FROM changes"))
+
+
+async def events_after(server: Server, seq: int) -> list[str]:
+    records = await server.database.pool.fetch("SELECT resource, verb FROM changes WHERE seq > $1 ORDER BY seq", seq)
+    return [f"{server.house.resources[r['resource']].singular}.{r['verb']}" for r in records]

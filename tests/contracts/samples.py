@@ -1,0 +1,165 @@
+"""One row of every resource, and who may do what with it: what the contracts are tried on."""
+
+from asyncio import sleep
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.cast import Caller, Cast
+
+
+@dataclass
+class Sample:
+    """A row, who owns it, and who must not see it. `create` is a body for one more, `patch` a change the owner may make."""
+
+    owner: Caller
+    row: dict[str, Any]
+    stranger: Caller | None
+    create: Callable[[int], dict[str, Any]] | None = None
+    patch: dict[str, Any] = field(default_factory=dict)
+    removable: bool = True
+
+
+Make = Callable[[Cast], Awaitable[Sample]]
+
+
+async def api_key(cast: Cast) -> Sample:
+    row = await cast.ada.made("/v1/api-keys", {"name": "import", "permissions": ["*.read"]})
+    row.pop("key")
+    return Sample(cast.ada, row, cast.cleo, lambda n: {"name": f"key {n}"}, {"name": "nightly import"})
+
+
+async def person(cast: Cast) -> Sample:
+    await cast.ada.patch(f"/v1/people/{cast.ada.id}", {"listed": False, "skills": ["sql"]})
+    row = (await cast.ada.get(f"/v1/people/{cast.ada.id}")).json()
+    return Sample(cast.ada, row, cast.cleo, None, {"headline": "Analyst", "audience": {"phone": "coaches"}})
+
+
+async def session(cast: Cast) -> Sample:
+    row = (await cast.ada.get("/v1/sessions")).json()["data"][0]
+    return Sample(cast.ada, row, cast.cleo, removable=False)
+
+
+async def operation(cast: Cast) -> Sample:
+    body = b'{"op": "create", "data": {"name": "by batch"}}\n'
+    headers = {"content-type": "application/x-ndjson"}
+    response = await cast.ada.client.post("/v1/api-keys:batch", content=body, headers=headers)
+    row = await finished(cast.ada, response.json()["id"])
+    return Sample(cast.ada, row, cast.cleo)
+
+
+async def finished(caller: Caller, operation_id: str) -> dict[str, Any]:
+    """The operation, once it has come to an end."""
+    for _ in range(200):
+        row: dict[str, Any] = (await caller.get(f"/v1/operations/{operation_id}")).json()
+        if row["finished_at"]:
+            return row
+        await sleep(0.05)
+    raise AssertionError(f"the operation did not come to an end: {row}")
+
+
+async def organization(cast: Cast) -> Sample:
+    body = {"name": "Analytical Engines", "kind": "employer"}
+    row = await cast.ada.made("/v1/organizations", body)
+    return Sample(cast.ada, row, cast.cleo, lambda n: {"name": f"Guild {n}", "kind": "guild"}, {"city": "Tainan"})
+
+
+async def approved(cast: Cast) -> dict[str, Any]:
+    """An approved organization of Ada's."""
+    row = (await organization(cast)).row
+    return await cast.otto.made(f"/v1/organizations/{row['id']}/approve", {})
+
+
+async def membership(cast: Cast) -> Sample:
+    place = await organization(cast)
+    row = (await cast.ada.get(f"/v1/memberships?organization_id={place.row['id']}")).json()["data"][0]
+    return Sample(cast.ada, row, cast.cleo, removable=False)
+
+
+async def invitation(cast: Cast) -> Sample:
+    place = (await organization(cast)).row["id"]
+
+    def create(n: int) -> dict[str, Any]:
+        return {"organization_id": place, "email": f"guest{n}@example.org", "role": "viewer"}
+
+    row = await cast.ada.made("/v1/invitations", create(0))
+    row = (await cast.ada.get(f"/v1/invitations/{row['id']}")).json()
+    return Sample(cast.ada, row, cast.cleo, lambda n: create(n + 1), removable=False)
+
+
+async def job(cast: Cast) -> Sample:
+    place = (await approved(cast))["id"]
+
+    def create(n: int) -> dict[str, Any]:
+        return {
+            "organization_id": place, "title": f"Engine programmer {n}", "skills": ["python", "機器學習"],
+            "salary_min": 60000, "salary_max": 80000.5, "salary_currency": "TWD", "salary_period": "month",
+            "closes_on": "2030-01-31", "city": "臺北",
+        }  # fmt: skip
+
+    row = await cast.ada.made("/v1/jobs", create(0))
+    patch = {"title": "Senior engine programmer", "salary_max": 90000, "skills": ["python"]}
+    return Sample(cast.ada, row, cast.cleo, create, patch)
+
+
+async def opened(cast: Cast) -> dict[str, Any]:
+    """An open job of Ada's organization."""
+    row = (await job(cast)).row
+    return await cast.ada.made(f"/v1/jobs/{row['id']}/publish", {})
+
+
+async def stage(cast: Cast) -> Sample:
+    place = (await approved(cast))["id"]
+
+    def create(n: int) -> dict[str, Any]:
+        return {"organization_id": place, "name": f"Round {n}", "outcome": "interviewing", "position": n}
+
+    row = await cast.ada.made("/v1/stages", create(0))
+    return Sample(cast.ada, row, None, lambda n: create(n + 1), {"name": "Call with the team"})
+
+
+async def application(cast: Cast) -> Sample:
+    row = await cast.ben.made("/v1/applications", {"job_id": (await opened(cast))["id"], "cover_letter": "Dear Ada"})
+    numbered = iter(range(1000))
+
+    def create(_n: int) -> dict[str, Any]:
+        return {"job_id": tracked[next(numbered)], "excitement": 4}
+
+    tracked = [(await cast.ben.made("/v1/jobs", {"title": f"Found {n}"}))["id"] for n in range(20)]
+    return Sample(
+        cast.ben, row, cast.cleo, create, {"cover_letter": "Dear Ms Byron", "private_note": "ask about 5 days"}
+    )
+
+
+async def note(cast: Cast) -> Sample:
+    place = (await application(cast)).row["id"]
+
+    def create(n: int) -> dict[str, Any]:
+        return {"application_id": place, "audience": "private", "body": f"note {n}"}
+
+    row = await cast.ben.made("/v1/notes", create(0))
+    return Sample(cast.ben, row, cast.ada, create, {"body": "better said"})
+
+
+async def reminder(cast: Cast) -> Sample:
+    def create(n: int) -> dict[str, Any]:
+        return {"text": f"Ask how it goes {n}", "due_at": f"2030-01-01T08:00:{n % 60:02}Z"}
+
+    row = await cast.ben.made("/v1/reminders", create(0))
+    return Sample(cast.ben, row, cast.cleo, create, {"text": "Call them"})
+
+
+SAMPLES: dict[str, Make] = {
+    "api_keys": api_key,
+    "applications": application,
+    "invitations": invitation,
+    "jobs": job,
+    "memberships": membership,
+    "notes": note,
+    "operations": operation,
+    "organizations": organization,
+    "people": person,
+    "reminders": reminder,
+    "sessions": session,
+    "stages": stage,
+}

@@ -1,0 +1,108 @@
+"""What leaves by itself, and when."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from guildhouse.kernel import retention
+from guildhouse.kernel.tasks import Work
+from tests.cast import Cast
+from tests.jobs.openings import tracked
+from tests.kernel.uploads import done, reminders, report, stored
+from tests.organizations.scenes import Body
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def idle(starting: Any) -> AsyncIterator[Cast]:
+    """A server whose tasks wait to be run by hand."""
+    async with starting(workers="none") as cast:
+        yield cast
+
+
+def work(cast: Cast) -> Work:
+    return Work(cast.server, None, "", 1)
+
+
+async def in_trash(cast: Cast, days: float) -> Body:
+    """A reminder of Ada's that was removed so many days ago."""
+    row = await cast.ada.made("/v1/reminders", reminders(1)[0]["data"])
+    await cast.ada.delete(f"/v1/reminders/{row['id']}")
+    await age(cast, "reminders", row, days)
+    return row
+
+
+async def age(cast: Cast, table: str, row: Body, days: float) -> None:
+    """Make it as if a row had been removed earlier."""
+    sql = f"UPDATE {table} SET deleted_at = now() - make_interval(secs => $2) WHERE id = $1"
+    await cast.server.database.pool.execute(sql, row["id"], days * 86400)
+
+
+async def left(cast: Cast, table: str) -> list[str]:
+    return [record["id"] for record in await cast.server.database.pool.fetch(f"SELECT id FROM {table} ORDER BY id")]
+
+
+async def test_the_trash_is_emptied_after_its_days_and_not_before(idle: Cast) -> None:
+    old, young = await in_trash(idle, 30.01), await in_trash(idle, 29.99)
+    live = await idle.ada.made("/v1/reminders", reminders(1)[0]["data"])
+    await retention.purge_trash(work(idle))
+    assert await left(idle, "reminders") == sorted([young["id"], live["id"]])
+    verbs = await idle.server.database.pool.fetch(
+        "SELECT verb, actor FROM changes WHERE row_id = $1 ORDER BY seq DESC", old["id"]
+    )
+    assert tuple(verbs[0]) == ("purged", None)
+
+
+async def test_what_others_lead_to_stays_and_holds_up_nothing_behind_it(
+    idle: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "AT_A_TIME", 2)
+    held = [await tracked(idle.ada, title=f"Held {n}") for n in range(3)]
+    pool = idle.server.database.pool
+    await pool.execute("CREATE TABLE pins (job_id uuid REFERENCES jobs)")
+    await pool.executemany("INSERT INTO pins VALUES ($1)", [(job["id"],) for job in held])
+    free = [await tracked(idle.ada, title=f"Free {n}") for n in range(3)]
+    for days, job in zip(range(60, 50, -1), [*held, *free], strict=False):
+        await pool.execute("UPDATE jobs SET deleted_at = now() WHERE id = $1", job["id"])
+        await age(idle, "jobs", job, days)
+    await retention.purge_trash(work(idle))
+    assert await left(idle, "jobs") == sorted(job["id"] for job in held)
+    await pool.execute("DELETE FROM pins")
+    await retention.purge_trash(work(idle))
+    assert await left(idle, "jobs") == []
+
+
+async def test_answers_are_forgotten_after_a_day(idle: Cast) -> None:
+    body = reminders(1)[0]["data"]
+    for key, hours in (("old", 24.01), ("young", 23.99)):
+        await idle.ada.made("/v1/reminders", body, idempotency_key=key)
+        await idle.server.database.pool.execute(
+            "UPDATE idempotency_keys SET created_at = now() - make_interval(secs => $2) WHERE key = $1",
+            key,
+            hours * 3600,
+        )
+    await retention.forget_answers(work(idle))
+    records = await idle.server.database.pool.fetch("SELECT key FROM idempotency_keys")
+    assert [record["key"] for record in records] == ["young"]
+
+
+async def test_lines_and_reports_of_old_operations_go_and_the_operation_stays(idle: Cast) -> None:
+    old, young = [await stored(idle.ada, "/v1/reminders:batch", reminders(1)) for _ in range(2)]
+    for operation, days in ((old, 31), (young, 29)):
+        await done(idle, idle.ada, operation)
+        await idle.server.database.pool.execute(
+            "UPDATE operations SET finished_at = now() - make_interval(days => $2) WHERE id = $1", operation["id"], days
+        )
+    await retention.forget_answers(work(idle))
+    assert await report(idle.ada, old) == []
+    assert len(await report(idle.ada, young)) == 1
+    assert (await idle.ada.get(f"/v1/operations/{old['id']}")).json()["created"] == 1
+
+
+async def test_operations_have_no_trash_days(idle: Cast) -> None:
+    operation = await stored(idle.ada, "/v1/reminders:batch", reminders(1))
+    await age(idle, "operations", operation, 400)
+    await retention.purge_trash(work(idle))
+    assert await left(idle, "operations") == [operation["id"]]
