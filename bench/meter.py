@@ -1,0 +1,37 @@
+"""CPU time of processes, from /proc: what a request costs, however busy the machine is."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def stat(pid: int) -> list[str]:
+    """The fields of /proc/<pid>/stat from the third on; an empty list for a process that has ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    except OSError:
+        return []
+
+
+def children(parent: int) -> list[int]:
+    """The direct children of a process."""
+    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return [pid for pid in pids if (fields := stat(pid)) and int(fields[1]) == parent]
+
+
+def seconds(pid: int) -> float:
+    """CPU seconds of a process and of its children that have ended."""
+    fields = stat(pid)
+    return sum(int(each) for each in fields[11:15]) / TICK if fields else 0.0
+
+
+def cpu(server: int, postmaster: int) -> float:
+    """CPU seconds so far of a server and of all of PostgreSQL."""
+    return total([server, postmaster, *children(postmaster)])
+
+
+def total(pids: Iterable[int]) -> float:
+    """CPU seconds so far of some processes."""
+    return sum(seconds(pid) for pid in pids)
