@@ -4,13 +4,15 @@ VENV := .venv
 
 .PHONY: run demo test check format docs bench clean
 .DEFAULT_GOAL := run
+# Every start would compile everything anew: that takes longer than the start.
+unexport PYTHONDONTWRITEBYTECODE
 
 $(UV):
 	python3 -m venv .tools || { echo "python3-venv is missing: apt-get install python3-venv"; exit 1; }
 	.tools/bin/pip install -q 'uv~=0.13'
 
 $(VENV)/.locked: uv.lock pyproject.toml | $(UV)
-	$(UV) sync --frozen -q
+	$(UV) sync --frozen -q --compile-bytecode
 	@touch $@
 
 run: $(VENV)/.locked        ## start the server (embedded PostgreSQL included)

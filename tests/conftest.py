@@ -1,4 +1,8 @@
-"""One PostgreSQL for the whole run; a migrated template in it; a fresh database, server and cast for each test."""
+"""One PostgreSQL for the whole run, a migrated template in it, and one server for each worker, emptied for each test.
+
+`cast` is on that server: its tables are empty but for the cast, and its log goes on from where other tests left it. A
+test that counts the log from its beginning, or breaks something, takes a server of its own: `lone_cast`, `starting`.
+"""
 
 import asyncio
 import os
@@ -15,9 +19,11 @@ import pytest
 from guildhouse import app
 from guildhouse.config import Config, load
 from guildhouse.kernel import migrate
-from guildhouse.kernel.db import Database
+from guildhouse.kernel.db import Database, Note
 from guildhouse.kernel.embedded import Embedded
 from guildhouse.kernel.server import Server
+from guildhouse.kernel.tables import METADATA
+from guildhouse.kernel.tasks import feeder
 from guildhouse.kernel.telemetry import configure_logs
 from tests.cast import Cast, assemble
 
@@ -26,6 +32,10 @@ configure_logs(load())
 # that was killed are known, and those of one that goes on beside this one are left alone.
 RUN = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
 TEMPLATE = f"template_{RUN}"
+EMPTIED = [*METADATA.tables.keys() - {"secrets"}, "dead_letters", "pgqueuer", "pgqueuer_log"]
+UNREAD = """SELECT EXISTS (SELECT FROM changes WHERE seq > (SELECT coalesce(max(seq), 0) FROM change_pos))
+    OR EXISTS (SELECT FROM readers r JOIN change_pos p ON p.pos > r.cursor JOIN changes c USING (seq)
+        WHERE r.name = $1 AND c.resource = ANY($2))"""
 
 
 @pytest.fixture(scope="session")
@@ -113,10 +123,41 @@ def config(tmp_path: Path) -> Config:
 
 
 @pytest.fixture
-async def cast(dsn: str, config: Config) -> AsyncIterator[Cast]:
-    """The whole server on a fresh database, and everybody on it."""
+async def lone_cast(dsn: str, config: Config) -> AsyncIterator[Cast]:
+    """A server of its own on a fresh database, and everybody on it."""
     async with app.running(config, dsn) as running:
         yield await assemble(running.server, running.asgi)
+
+
+@pytest.fixture(scope="session")
+async def stage(server_dsn: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[app.Running]:
+    """The server that this worker's tests share."""
+    name = f"test_{RUN}_{uuid4().hex}"
+    await tell(server_dsn, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+    config = load(data=tmp_path_factory.mktemp("stage"), limits=0, pool=5)
+    async with app.running(config, dsn_of(server_dsn, name)) as running:
+        yield running
+    await tell(server_dsn, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def cast(stage: app.Running) -> AsyncIterator[Cast]:
+    """Everybody, on the server that this worker's tests share, with nothing of an earlier test on it."""
+    await emptied(stage.server)
+    yield await assemble(stage.server, stage.asgi)
+
+
+async def emptied(server: Server) -> None:
+    """Take all rows away behind the log's back, once its readers have nothing left to do for them."""
+    async with asyncio.timeout(30):
+        for reader in (feeder(server.house), *server.house.readers):
+            while await server.database.pool.fetchval(UNREAD, reader.name, list(reader.resources)):  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+    async with server.database.writing(Note()) as connection:
+        await connection.execute("SET LOCAL session_replication_role = replica")
+        for table in EMPTIED:
+            await connection.execute(f'DELETE FROM "{table}"')
+    server.identity.memory.forget_all()  # type: ignore[attr-defined]
 
 
 @pytest.fixture

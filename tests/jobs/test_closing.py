@@ -52,7 +52,7 @@ async def test_closing_goes_on_until_all_are_closed(cast: Cast) -> None:
             for n in range(450)]  # fmt: skip
     await cast.ada.made("/v1/jobs:batch", {"ops": [{"op": "create", "data": row} for row in rows]})
     await asyncio.gather(*(close_overdue(Work(cast.server, None, "", 1)) for _ in range(2)))
-    sql = "SELECT count(*) FROM changes WHERE resource = 'jobs' AND verb = 'closed'"
+    sql = "SELECT count(*) FROM changes WHERE verb = 'closed' AND row_id IN (SELECT id FROM jobs)"
     assert await cast.server.database.pool.fetchval(sql) == 450
     assert await cast.server.database.pool.fetchval("SELECT count(*) FROM jobs WHERE status <> 'closed'") == 0
 
@@ -82,7 +82,9 @@ async def test_a_suspension_pauses_the_open_jobs_and_says_so(cast: Cast) -> None
     assert (last["event"], last["actor_id"]) == ("job.paused", None)
     assert last["reason"] == "The organization was suspended or removed."
     cause = await cast.server.database.pool.fetchrow(
-        "SELECT verb, resource FROM changes WHERE seq = (SELECT caused_by FROM changes WHERE verb = 'paused')"
+        "SELECT verb, resource FROM changes WHERE seq = ("
+        "SELECT caused_by FROM changes WHERE verb = 'paused' AND row_id = $1)",
+        open_job["id"],
     )
     assert cause and tuple(cause) == ("suspended", "organizations")
     refused = await cast.ada.post(f"/v1/jobs/{open_job['id']}/resume")

@@ -248,7 +248,8 @@ async def test_the_purge_of_an_organization_takes_its_jobs_along_and_logs_each(c
     await cast.ada.delete(f"/v1/organizations/{organization['id']}")
     assert (await cast.ada.post(f"/v1/organizations/{organization['id']}/purge")).status_code == 204
     assert (await cast.ada.get(f"/v1/jobs/{job['id']}")).status_code == 404
-    sql = "SELECT resource FROM changes WHERE verb = 'purged' ORDER BY resource"
-    assert [each["resource"] for each in await cast.server.database.pool.fetch(sql)] == [
+    sql = """SELECT resource FROM changes WHERE verb = 'purged' AND request_id = (
+        SELECT request_id FROM changes WHERE row_id = $1 AND verb = 'purged') ORDER BY resource"""
+    assert [each["resource"] for each in await cast.server.database.pool.fetch(sql, organization["id"])] == [
         "jobs", "memberships", "organizations",
     ]  # fmt: skip

@@ -27,6 +27,12 @@ async def ready(server: Server, migration: str | None = None) -> tuple[int, dict
     return response.status_code, response.json()
 
 
+@pytest.fixture
+def cast(lone_cast: Cast) -> Cast:
+    """A server of one's own: these tests break it."""
+    return lone_cast
+
+
 async def test_a_server_that_works_says_so_in_detail(cast: Cast) -> None:
     response = await cast.nobody.get("/ready")
     body = response.json()
