@@ -27,8 +27,8 @@ async def test_of_the_same_request_many_times_at_once_one_is_done(cast: Cast) ->
 
 
 async def until_blocked_by(connection: Connection) -> None:
-    """Until somebody waits for this connection."""
-    blocked = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid)))"
+    """Until somebody waits for this connection. Not by pg_stat_activity: a transaction sees it as it was at first."""
+    blocked = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid)))"
     async with asyncio.timeout(10):
         while not await connection.fetchval(blocked):  # noqa: ASYNC110 - PostgreSQL has no event for it
             await asyncio.sleep(0.01)
