@@ -4,7 +4,7 @@ Owns people (account and profile), sessions, API keys, the roles of the site, an
 Does not own memberships of organizations: those give scopes of their own, as a grant.
 """
 
-from guildhouse.accounts import first_admin, person, session
+from guildhouse.accounts import erasing, first_admin, person, session
 from guildhouse.accounts.api_key import api_keys
 from guildhouse.kernel.manifest import Manifest
 
@@ -12,6 +12,6 @@ manifest = Manifest(
     "accounts",
     resources=(person.people, session.sessions, api_keys),
     verbs=(*person.verbs, *session.verbs),
-    doors=session.doors,
+    doors=(*session.doors, *erasing.doors),
     pages=(first_admin.router,),
 )

@@ -83,6 +83,11 @@ async def keep(call: Call, ctx: Context, key: str, fingerprint: bytes, answer: A
     )
 
 
+async def forget(ctx: Context, actor_id: str) -> None:
+    """Delete the answers that were kept for somebody."""
+    await ctx.connection.execute("DELETE FROM idempotency_keys WHERE starts_with(owner, $1)", f"{actor_id} ")
+
+
 def fingerprint_of(call: Call, body: bytes) -> bytes:
     """What makes a request the same request: its query, its precondition and its body."""
     query: bytes = call.scope["query_string"]

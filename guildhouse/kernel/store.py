@@ -13,6 +13,7 @@ from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import DIALECT
 from guildhouse.kernel.errors import Conflict, Denied, PreconditionFailed
 from guildhouse.kernel.ids import new_id
+from guildhouse.kernel.log import changes
 from guildhouse.kernel.may import Predicate
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.row import Row
@@ -21,6 +22,7 @@ from guildhouse.kernel.scopes import MEMBERS, PUBLIC
 R = TypeVar("R", bound=Row)
 # A statement says its own note: the row triggers run when it ends, after `noted` was read.
 NOTED = "WITH noted AS (SELECT set_config('guildhouse.note', $1, true))"
+ERASED = "SELECT DISTINCT resource, row_id FROM changes WHERE xid = pg_current_xact_id() AND verb = 'erased'"
 
 
 class NotInTrash(Conflict):
@@ -61,6 +63,21 @@ async def purge(ctx: Context, resource: Resource[R], before: R, *, verb: str | N
     if before.deleted_at is None:
         raise NotInTrash
     permit(ctx, resource.may.remove, before, verb)
+    await delete(ctx, resource, before, verb)
+
+
+async def erase(ctx: Context, resource: Resource[R], before: R) -> list[tuple[str, str]]:
+    """Delete a row with all that lives by it, and every value of theirs from the log; says which (table, id) they were."""
+    await delete(ctx, resource, before, "erased")
+    gone = await ctx.connection.fetch(ERASED)
+    for each in gone:
+        columns = ctx.house.resources[each["resource"]].columns
+        await changes.forget(ctx.connection, each["resource"], each["row_id"], columns)
+    return [(each["resource"], each["row_id"]) for each in gone]
+
+
+async def delete(ctx: Context, resource: Resource[R], before: R, verb: str | None) -> None:
+    """Delete a row, and by its foreign keys the rows that live by it; each is a change with this verb."""
     ctx.xid = await ctx.connection.fetchval(
         f'{NOTED} DELETE FROM "{resource.name}" USING noted WHERE id = $2 RETURNING pg_current_xact_id()::text',
         ctx.saying(verb),

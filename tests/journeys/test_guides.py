@@ -143,7 +143,7 @@ def require_curl() -> None:
 SESSIONS = [
     ("README",),
     ("first-hour", "import-jobs"),
-    ("api-basics",),
+    ("api-basics", "erase-a-person"),
     ("backup-and-restore",),
 ]
 

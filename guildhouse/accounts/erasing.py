@@ -1,0 +1,80 @@
+"""Erase me: an account goes for good, with all that lives by it, and the log forgets every value it held of any of that.
+
+What is the person's own has a column `person_id` or leads to the person by a foreign key; an invitation to their
+address is theirs too. What others own stays, and says no more than an id of whom it was about: no row has it any more.
+The log keeps that something was done, when, and under which id; its chain still verifies. Backups are not rewritten.
+"""
+
+from sqlalchemy import or_, select
+
+from guildhouse.accounts.person import Email, Person, an_admin_stays, is_self, people
+from guildhouse.accounts.secrets import password_fits
+from guildhouse.accounts.session import WrongPassword
+from guildhouse.kernel import idempotency, store
+from guildhouse.kernel.answer import Answer
+from guildhouse.kernel.context import Context
+from guildhouse.kernel.door import Door
+from guildhouse.kernel.errors import Denied, Invalid
+from guildhouse.kernel.may import holds
+from guildhouse.kernel.request import Call
+from guildhouse.kernel.resource import Resource
+from guildhouse.kernel.row import Row
+from guildhouse.kernel.shapes import Shape
+from guildhouse.kernel.writing import held, perform
+
+may_erase = is_self | holds("people.admin")
+
+
+class AnotherAccount(Invalid):
+    """That is not the e-mail address of this account. Write the address of the account that is to be erased."""
+
+
+class Farewell(Shape):
+    """The account's e-mail address, so that none is erased by a slip, and the password, where it is your own."""
+
+    email: Email
+    password: str | None = None
+
+
+async def erase(call: Call) -> Answer:
+    """Erase an account for good. Nothing brings it back; `Prefer: tx=rollback` says what would go."""
+    farewell = await call.shaped(Farewell)
+
+    async def act(ctx: Context) -> Answer:
+        row: Person = await held(call, ctx, people)
+        await check(ctx, row, farewell)
+        for resource in ctx.house.resources.values():
+            for own in await owned(ctx, resource, row):
+                await store.erase(ctx, resource, own)
+        await store.erase(ctx, people, row)
+        await idempotency.forget(ctx, row.id)
+        return Answer(204)
+
+    return await perform(call, act)
+
+
+async def check(ctx: Context, row: Person, farewell: Farewell) -> None:
+    """Raise what speaks against it: not theirs to erase, another's address, a wrong password, the last admin."""
+    if not may_erase(ctx.actor, row):
+        raise Denied
+    if farewell.email != row.email:
+        raise AnotherAccount
+    own = is_self(ctx.actor, row) and row.password_hash is not None
+    if own and not await password_fits(farewell.password or "", row.password_hash):
+        raise WrongPassword
+    await an_admin_stays(ctx, row, Person.of({**row.values(), "deleted_at": ctx.now}))
+
+
+async def owned(ctx: Context, resource: Resource[Row], person: Person) -> list[Row]:
+    """The rows of a resource that are the person's own, in the trash or not."""
+    table, wanted = resource.sql_table, []
+    if "person_id" in resource.columns:
+        wanted.append(table.c.person_id == person.id)
+    if "email" in resource.log.personal and resource is not people:
+        wanted.append(table.c.email == person.email)
+    return [resource.table.of(record) for record in await ctx.all(select(table).where(or_(*wanted)))] if wanted else []
+
+
+doors = (
+    Door("POST", "/v1/people/{id}/erase", "people.write", "Erase an account for good", erase, people, takes=Farewell),
+)
