@@ -38,6 +38,11 @@ async def client() -> AsyncIterator[AsyncClient]:
         yield opened
 
 
+async def test_the_bare_address_leads_to_the_documentation(client: AsyncClient) -> None:
+    response = await client.get("/")
+    assert (response.status_code, response.headers["location"]) == (307, "/docs")
+
+
 class Page(HTMLParser):
     """What a page links to, loads and says."""
 

@@ -13,7 +13,7 @@ from inspect import cleandoc
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
@@ -300,6 +300,8 @@ def router(server: Server, doors: Sequence[Door]) -> APIRouter:
 
         routes.add_api_route(path, answer, methods=["GET", "HEAD"], response_class=HTMLResponse)
 
+    # Until the house has a page of its own to begin with, its address leads to what can be read there.
+    routes.add_api_route("/", lambda: RedirectResponse("/docs"), methods=["GET", "HEAD"])
     page("/docs", overview)
     page("/docs/api/{noun}", resource_page)
     page("/docs/errors", problems_page)
