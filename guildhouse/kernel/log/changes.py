@@ -109,7 +109,8 @@ WHERE p.pos > $1 AND p.pos <= $2 ORDER BY p.pos LIMIT $3
 BETWEEN_ALL = BETWEEN.format(columns=COLUMNS, only="")
 BETWEEN_SOME = BETWEEN.format(columns=COLUMNS, only="AND c.resource = ANY($4)")
 # Which rows changed, and who sees that, without the values: a fraction of the whole for wide rows.
-BETWEEN_THIN = BETWEEN.format(columns=COLUMNS.replace("c.before, c.after", "NULL, NULL"), only="")
+THIN = COLUMNS.replace("c.before, c.after", "NULL::jsonb AS before, NULL::jsonb AS after")
+BETWEEN_THIN = BETWEEN.format(columns=THIN, only="")
 LOOKED_THROUGH = 2000  # changes at a time, in search of those of some resources
 
 STAMPED_OR_NOT = f"SELECT p.pos, {COLUMNS} FROM changes c LEFT JOIN change_pos p ON p.seq = c.seq"

@@ -8,13 +8,16 @@ but its own changes; two changes of one row keep their order, because the second
 
 import asyncio
 import time
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import asyncpg
 import structlog
 
 from guildhouse.kernel.db import Connection, Database
+from guildhouse.kernel.log.changes import COLUMNS, THIN, Change, Head
 from guildhouse.kernel.log.log_tables import DIGEST, EPOCH_NAME, HOME, ensure_partitions
-from guildhouse.kernel.log.wake import Session, Wake, backoff, first, session
+from guildhouse.kernel.log.wake import Session, Wake, backoff, first, session, tied
 
 log = structlog.get_logger(__name__)
 
@@ -31,23 +34,29 @@ SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives
 SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('statement_timeout', 'transaction_timeout')
 """
 
-# One statement, so one snapshot: `new`. What it gives positions to is in `fresh`.
+# One statement, so one snapshot: `new`. What it gives positions to is in `fresh`. It answers with the changes themselves,
+# without their values, so that whoever follows the log in this process need not ask for them; of a COPY of millions with
+# the first ones only.
+HANDED_ON = 5000
 STAMP = f"""
-WITH epoch AS (SELECT pos, seq, snap FROM epochs ORDER BY number DESC LIMIT 1),
+WITH epoch AS (SELECT name, pos, seq, snap FROM epochs ORDER BY number DESC LIMIT 1),
 last AS (SELECT pos, link, snap FROM change_pos ORDER BY pos DESC LIMIT 1),
 tick AS MATERIALIZED (
-    SELECT coalesce(last.pos, 0) AS pos, coalesce(last.link, '') AS link, epoch.seq AS earlier,
+    SELECT epoch.name AS epoch, coalesce(last.pos, 0) AS pos, coalesce(last.link, '') AS link, epoch.seq AS earlier,
         CASE WHEN last.pos > epoch.pos THEN last.snap ELSE epoch.snap END AS old, pg_current_snapshot() AS new
     FROM epoch LEFT JOIN last ON true),
 fresh AS ({{fresh}}),
+numbered AS MATERIALIZED (
+    SELECT (SELECT pos FROM tick) + row_number() OVER (ORDER BY c.seq) AS pos, {THIN}, {DIGEST} AS digest FROM fresh c),
 stamped AS (
     INSERT INTO change_pos (pos, seq, at, digest, link, snap)
-    SELECT tick.pos + row_number() OVER by_seq, h.seq, h.at, h.digest, change_chain(tick.link, h.digest) OVER by_seq,
-        CASE WHEN lead(h.seq) OVER by_seq IS NULL THEN tick.new END
-    FROM tick, (SELECT c.seq, c.at, {DIGEST} AS digest FROM fresh c) h
-    WINDOW by_seq AS (ORDER BY h.seq ROWS UNBOUNDED PRECEDING)
-    RETURNING at)
-SELECT count(*) AS changes, coalesce(extract(epoch FROM clock_timestamp() - max(at)), 0)::float AS latency FROM stamped
+    SELECT n.pos, n.seq, n.at, n.digest, change_chain(tick.link, n.digest) OVER by_pos,
+        CASE WHEN lead(n.pos) OVER by_pos IS NULL THEN tick.new END
+    FROM tick, numbered n WINDOW by_pos AS (ORDER BY n.pos ROWS UNBOUNDED PRECEDING))
+SELECT n.pos, {COLUMNS.replace("c.", "n.")}, tick.epoch, tick.new, all_of.upto, all_of.latency
+FROM tick, numbered n, (
+    SELECT max(pos) AS upto, extract(epoch FROM clock_timestamp() - max(at))::float AS latency FROM numbered) all_of
+WHERE n.pos <= tick.pos + {HANDED_ON} ORDER BY n.pos
 """
 
 # "Visible in the new snapshot and not in the old one", as spans of transaction numbers that an index finds: those that
@@ -66,16 +75,28 @@ STAMP_ALL = STAMP.format(
 )
 
 
-async def stamp(connection: Connection) -> tuple[int, float]:
-    """Give positions to what was committed since the last time: how many changes, and seconds since the last write.
+class Stamped(NamedTuple):
+    """What a tick gave positions to: how many changes, seconds since the last write, where the log ends now, and they."""
+
+    total: int = 0
+    latency: float = 0.0
+    head: Head | None = None
+    changes: Sequence[Change] = ()
+
+
+async def stamp(connection: Connection) -> Stamped:
+    """Give positions to what was committed since the last time. The changes come without values, at most 5,000 of them.
 
     Never within a transaction: it would count as seen in full, and what it writes later would get no position.
     """
     if connection.is_in_transaction():
         raise RuntimeError("Stamping must be a transaction of its own: commit first.")
-    record = await connection.fetchrow(STAMP_NEW)
-    assert record is not None
-    return record["changes"], record["latency"]
+    records = await connection.fetch(STAMP_NEW)
+    if not records:
+        return Stamped()
+    *_, epoch, snap, upto, latency = records[0]
+    found = [Change(*list(record)[:-4]) for record in records]
+    return Stamped(upto - records[0]["pos"] + 1, latency, Head(epoch, upto, snap), found)
 
 
 async def new_epoch(connection: Connection) -> str:
@@ -149,21 +170,24 @@ class Sequencer:
         try:
             if await has_moved(connection):
                 log.warning("sequencer.log_has_moved", epoch=await new_epoch(connection))
-            while not stop.is_set():
-                heard.clear()
-                await self._tick(connection)
-                await self._keep_up(connection)
-                await first(stop, within=GAP)
-                await first(stop, heard, within=self._poll)
+            with tied(heard, stop):
+                while not stop.is_set():
+                    heard.clear()
+                    await self._tick(connection)
+                    await self._keep_up(connection)
+                    await asyncio.sleep(GAP)
+                    await first(heard, within=self._poll)
         finally:
             self._wake.leading = False
+            self._wake.recent.clear()
 
     async def _tick(self, connection: Session) -> None:
-        changes, latency = await stamp(connection)
+        stamped = await stamp(connection)
         self.ticks += 1
-        if changes:
-            self.stamped += changes
-            self.last_latency = latency
+        if stamped.head:
+            self.stamped += stamped.total
+            self.last_latency = stamped.latency
+            self._wake.recent.add(stamped.head, stamped.changes)
             self._wake.has_stamped()
 
     async def _keep_up(self, connection: Session) -> None:

@@ -7,8 +7,8 @@ rings as one, empty; a NOTIFY inside a writing transaction would make all commit
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeAlias
 from weakref import WeakSet
 
@@ -16,6 +16,7 @@ import asyncpg
 import structlog
 
 from guildhouse.kernel.db import Database
+from guildhouse.kernel.log.recent import Recent
 
 Session: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -50,6 +51,7 @@ class Wake:
 
     def __init__(self, database: Database) -> None:
         self.committed, self.stamped = Bell(), Bell()
+        self.recent = Recent()  # what the sequencer of this process has stamped last
         self.leading = False  # the sequencer is in this process: nobody else needs to hear of its commits
         self._database = database
         self._untold: set[str] = set()
@@ -91,20 +93,21 @@ class Wake:
     async def _speak(self, connection: Session, stop: asyncio.Event) -> None:
         self._own_backend = connection.get_server_pid()
         await connection.execute("SET synchronous_commit = off")
-        while not stop.is_set():
-            await first(stop, self._news, within=HEARTBEAT)
-            self._news.clear()
-            channels, self._untold = self._untold, set()
-            try:
-                await self._say(connection, channels)
-            except LOST:
-                for channel in channels:
-                    self._tell(channel)
-                raise
+        with tied(self._news, stop):
+            while not stop.is_set():
+                await first(self._news, within=HEARTBEAT)
+                self._news.clear()
+                await self._say(connection)
 
-    async def _say(self, connection: Session, channels: set[str]) -> None:
+    async def _say(self, connection: Session) -> None:
+        channels, self._untold = self._untold, set()
         said = "; ".join(f"NOTIFY {channel}" for channel in channels)
-        await connection.execute(said or "SELECT 1", timeout=PATIENCE)
+        try:
+            await connection.execute(said or "SELECT 1", timeout=PATIENCE)
+        except LOST:
+            for channel in channels:
+                self._tell(channel)
+            raise
 
     async def _listen(self, connection: Session, stop: asyncio.Event) -> None:
         lost = asyncio.Event()
@@ -131,9 +134,29 @@ async def session(database: Database) -> AsyncIterator[Session]:
             await connection.close(timeout=PATIENCE)
 
 
+@contextmanager
+def tied(event: asyncio.Event, stop: asyncio.Event) -> Iterator[None]:
+    """As long as the block runs, `stop` sets the event as well: who waits has only one thing to wait for."""
+
+    async def pass_on() -> None:
+        await stop.wait()
+        event.set()
+
+    task = asyncio.ensure_future(pass_on())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
 async def first(*events: asyncio.Event, within: float) -> None:
-    """Wait until one of the events is set, or the seconds are over."""
+    """Wait until one of the events is set, or the seconds are over. One event alone costs no task."""
     if any(event.is_set() for event in events):
+        return
+    if len(events) == 1:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await events[0].wait()
         return
     waits = [asyncio.ensure_future(event.wait()) for event in events]
     try:

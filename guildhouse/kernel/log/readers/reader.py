@@ -21,7 +21,7 @@ from guildhouse.kernel.db import Connection, Database, Note
 from guildhouse.kernel.ids import new_id
 from guildhouse.kernel.log import changes
 from guildhouse.kernel.log.changes import Change
-from guildhouse.kernel.log.wake import LOST, Wake, backoff, first
+from guildhouse.kernel.log.wake import LOST, Wake, backoff, first, tied
 
 log = structlog.get_logger(__name__)
 
@@ -112,27 +112,28 @@ class ReaderLoop:
     async def run(self, stop: asyncio.Event) -> None:
         """Read until stopped. Nothing else ends it: after a fault it tries again, waiting longer each time."""
         news, in_a_row = self._wake.stamped.event(), 0
-        while not stop.is_set():
-            news.clear()
-            try:
-                await self.drain(stop)
-                in_a_row = 0
-            except Exception as error:  # a fault of the moment; those of a change were dealt with
-                in_a_row += 1
-                self._holding = False
-                log.warning("reader.interrupted", reader=self.reader.name, error=repr(error), in_a_row=in_a_row)
-                await first(stop, within=backoff(in_a_row))
-            if self._holding:
-                await first(stop, news, within=self._poll)
-            else:
-                await first(stop, within=min(self._poll * 4, self._lease / 3))
+        with tied(news, stop):
+            while not stop.is_set():
+                news.clear()
+                try:
+                    await self.drain(stop)
+                    in_a_row = 0
+                except Exception as error:  # a fault of the moment; those of a change were dealt with
+                    in_a_row += 1
+                    self._holding = False
+                    log.warning("reader.interrupted", reader=self.reader.name, error=repr(error), in_a_row=in_a_row)
+                    await first(stop, within=backoff(in_a_row))
+                if self._holding:
+                    await first(news, within=self._poll)
+                else:
+                    await first(stop, within=min(self._poll * 4, self._lease / 3))
         with suppress(*LOST):
             await self.release()
 
     async def drain(self, stop: asyncio.Event | None = None) -> int:
         """Handle all that the log has now, if the lease is free or held here; says how many changes were handled."""
         before = self.handled
-        while await self._holds_lease() and not (stop and stop.is_set()):
+        while await self._holds_lease() and not (stop and stop.is_set()) and not self._passes_by():
             async with self._database.reading() as connection:
                 end = (await changes.head(connection)).pos
                 batch = await changes.between(connection, self._seen, end, self._size, self.reader.resources)
@@ -146,6 +147,16 @@ class ReaderLoop:
             else:
                 break
         return self.handled - before
+
+    def _passes_by(self) -> bool:
+        """Whether all that this process has just stamped is nothing to this reader: then no query is needed."""
+        news = self._wake.recent.after(self._seen)
+        wanted = self.reader.resources
+        if not news or wanted is None or any(change.resource in wanted for change in news):
+            return False
+        self._seen = news[-1].pos or self._seen
+        self._measure(self._seen, [])
+        return True
 
     def _measure(self, end: int, batch: Sequence[Change]) -> None:
         self.behind = max(0, end - self._seen)

@@ -15,7 +15,7 @@ import structlog
 from guildhouse.kernel.db import Database
 from guildhouse.kernel.log import changes
 from guildhouse.kernel.log.changes import Change, Head, Position, StaleEpoch
-from guildhouse.kernel.log.wake import Wake, backoff, first
+from guildhouse.kernel.log.wake import Wake, backoff, first, tied
 
 log = structlog.get_logger(__name__)
 
@@ -90,19 +90,34 @@ class Tail:
     async def run(self, stop: asyncio.Event) -> None:
         """Follow until stopped. Nothing else ends it: after a fault it goes on where it was."""
         news, in_a_row = self._wake.stamped.event(), 0
-        while not stop.is_set():
-            news.clear()
-            try:
-                await self.catch_up()
-                in_a_row = 0
-                await first(stop, news, within=self._poll)
-            except Exception as error:  # a tail that ended would leave every cache of the process stale for good
-                in_a_row += 1
-                log.warning("tail.interrupted", error=repr(error), in_a_row=in_a_row)
-                await first(stop, within=backoff(in_a_row))
+        with tied(news, stop):
+            while not stop.is_set():
+                news.clear()
+                try:
+                    await self.catch_up()
+                    in_a_row = 0
+                    await first(news, within=self._poll)
+                except Exception as error:  # a tail that ended would leave every cache of the process stale for good
+                    in_a_row += 1
+                    log.warning("tail.interrupted", error=repr(error), in_a_row=in_a_row)
+                    await first(stop, within=backoff(in_a_row))
 
     async def catch_up(self) -> None:
-        """Hear all that the log has now."""
+        """Hear all that the log has now, from the sequencer of this process or else from the database."""
+        if not self._hear_recent():
+            await self._read_on()
+
+    def _hear_recent(self) -> bool:
+        """Hear what was stamped in this process; False where there is nothing, or not all of it."""
+        recent = self._wake.recent
+        known = self._head and recent.head and recent.head.epoch == self.epoch and recent.after(self.pos)
+        if not known or recent.head is None:
+            return False
+        self._hear(known)
+        self._went_to(recent.head)
+        return True
+
+    async def _read_on(self) -> None:
         async with self._database.reading() as connection:
             end = await changes.head(connection)
             if self._head is None or end.epoch != self._head.epoch or end.pos < self._head.pos:
