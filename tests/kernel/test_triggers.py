@@ -9,7 +9,7 @@ from guildhouse.kernel.db import Database, Note
 from guildhouse.kernel.ids import new_id
 from guildhouse.kernel.log import changes
 from guildhouse.kernel.log.changes import Change
-from guildhouse.kernel.log.triggers import drift, removal, statements
+from guildhouse.kernel.log.triggers import ADDING, TRIGGER, drift, removal, statements
 
 pytestmark = pytest.mark.anyio
 
@@ -137,6 +137,46 @@ async def test_the_note_of_one_transaction_does_not_reach_into_the_next(things: 
     assert (await history(things, row_id))[0].actor is None
 
 
+async def test_many_rows_of_one_statement_are_logged_in_the_order_it_wrote_them(things: Database) -> None:
+    async with things.writing(Note(actor="ada", verb="imported", caused_by=7)) as connection:
+        await connection.execute(
+            "INSERT INTO things (id, title, document) SELECT gen_random_uuid(), n::text, CASE n % 2 WHEN 0 THEN "
+            "'{\"inner\": null}'::jsonb END FROM generate_series(1, 500) n"
+        )
+        past = await changes.of_transaction(connection)
+    assert [(change.after or {})["title"] for change in past] == [str(n) for n in range(1, 501)]
+    assert {(change.actor, change.verb, change.caused_by, change.version) for change in past} == {
+        ("ada", "imported", 7, 1)
+    }
+    assert [(change.after or {}).get("document") for change in past[:2]] == [None, {"inner": None}]
+    assert all(change.before is None and change.scopes_before is None for change in past)
+
+
+async def test_a_row_that_is_there_already_is_logged_as_changed_and_a_new_one_beside_it_as_created(
+    things: Database,
+) -> None:
+    async with things.writing(Note()) as connection:
+        await add(connection, "one")
+        await connection.execute(
+            "INSERT INTO things (id, title) SELECT id, 'two' FROM things UNION ALL SELECT gen_random_uuid(), 'new' "
+            "ON CONFLICT (id) DO UPDATE SET title = excluded.title, version = things.version + 1"
+        )
+        await connection.execute("INSERT INTO things (id) SELECT id FROM things ON CONFLICT DO NOTHING")
+        past = await changes.of_transaction(connection)
+    assert sorted((change.verb, change.version) for change in past) == [("changed", 2), ("created", 1), ("created", 1)]
+
+
+async def test_a_column_may_have_the_name_of_a_word_in_the_trigger(things: Database) -> None:
+    odd = table("odd", *(sa.Column(name, sa.Text) for name in ("note", "added", "verb", "it's", 'a "b"', "was")))
+    async with things.reading() as connection:
+        await lay(connection, odd, {"was"})
+        await connection.execute("INSERT INTO odd (id, note, added, verb, was) VALUES ($1, 'n', 'a', 'v', 'w')", ID)
+        await connection.execute("UPDATE odd SET note = 'm', \"it's\" = 'i', version = 2")
+        changed, created = await changes.of_row(connection, "odd", ID)
+    assert {**(created.after or {}), "created_at": None} == {"note": "n", "added": "a", "verb": "v", "created_at": None}
+    assert (changed.before, changed.after) == ({"note": "n", "it's": None}, {"note": "m", "it's": "i"})
+
+
 async def test_a_wide_table_fits_in_spite_of_the_limit_of_arguments(things: Database) -> None:
     wide = table("wide", *(sa.Column(f"c{n}", sa.Integer) for n in range(120)))
     async with things.reading() as connection:
@@ -155,11 +195,18 @@ async def test_drift_tells_what_is_not_as_declared(things: Database) -> None:
     async with things.reading() as connection:
         assert await drift(connection, {THINGS: HIDDEN}) == []
         assert "of another version" in (await drift(connection, {THINGS: ()}))[0]
-        await connection.execute("ALTER TABLE things DISABLE TRIGGER guildhouse_log")
-        assert "switched off" in (await drift(connection, {THINGS: HIDDEN}))[0]
+        for trigger in (TRIGGER, ADDING):
+            await connection.execute(f"ALTER TABLE things DISABLE TRIGGER {trigger}")
+            assert "switched off" in (await drift(connection, {THINGS: HIDDEN}))[0]
+            await connection.execute(f"ALTER TABLE things ENABLE TRIGGER {trigger}")
+        await connection.execute(f"DROP TRIGGER {ADDING} ON things")
+        assert "new rows are not logged" in (await drift(connection, {THINGS: HIDDEN}))[0]
         for statement in statements(THINGS, HIDDEN):
             await connection.execute(statement)
         assert await drift(connection, {THINGS: HIDDEN}) == []
         for statement in removal(THINGS):
             await connection.execute(statement)
-        assert "not logged" in (await drift(connection, {THINGS: HIDDEN}))[0]
+        assert [fault.split("; ")[0] for fault in await drift(connection, {THINGS: HIDDEN})] == [
+            "things: its writes are not logged",
+            "things: its new rows are not logged",
+        ]
