@@ -12,6 +12,7 @@ from guildhouse.kernel.actor import Actor
 from guildhouse.kernel.db import Connection, Note, fetch
 from guildhouse.kernel.errors import NotFound
 from guildhouse.kernel.manifest import House
+from guildhouse.kernel.remembered import Key, Remembered
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.row import Row
 
@@ -34,6 +35,9 @@ class Context:
     memo: dict[Any, Any] = field(default_factory=dict)
     # What was written so far: (table, scopes of the row).
     written: list[tuple[str, list[str]]] = field(default_factory=list)
+    # Only where the write is one statement: rows of earlier requests, and those that this one was judged by.
+    remembered: Remembered | None = None
+    relied: dict[Key, int] = field(default_factory=dict)
 
     async def all(self, statement: ClauseElement, **values: Any) -> list[asyncpg.Record]:
         """The records of a statement; `values` fill its bound parameters."""
@@ -62,11 +66,38 @@ class Context:
 
     async def once(self, resource: Resource[R], row_id: str | None) -> R | None:
         """Like `find`, read at most once in this context: for rules that a batch asks a thousand times."""
+        if row_id is None:
+            return None
         key = (resource.name, row_id)
         if key not in self.memo:
-            self.memo[key] = await self.find(resource, row_id)
+            recall = self.remembered
+            self.memo[key] = await (self.recalled(recall, resource, key) if recall else self.find(resource, row_id))
         found: R | None = self.memo[key]
         return found
+
+    async def recalled(self, remembered: Remembered, resource: Resource[R], key: Key) -> R | None:
+        """A row as it is remembered, then noted as relied on, or else read and remembered."""
+        if kept := remembered.get(key):
+            self.relied[key] = kept.xmin
+            found: R | None = kept.row
+            return found
+        sql = f'SELECT xmin, * FROM "{resource.name}" WHERE id = $1 AND deleted_at IS NULL'
+        record = await self.connection.fetchrow(sql, key[1])
+        if record is None:
+            return None
+        values = dict(record)
+        xmin, row = values.pop("xmin"), resource.table.of(values)
+        remembered.put(key, row, xmin)
+        return row
+
+    def read_afresh(self) -> bool:
+        """Forget the remembered rows that this write relied on; False where there were none."""
+        relied, self.relied = self.relied, {}
+        for key in relied:
+            self.memo.pop(key, None)
+            if self.remembered:
+                self.remembered.forget(key)
+        return bool(relied)
 
     def saying(self, verb: str | None) -> str:
         """The note of a write, for the log: with this verb, or with none for a plain `created`, `changed`, `removed`."""

@@ -11,6 +11,7 @@ from guildhouse.kernel.db import Connection, Database
 from guildhouse.kernel.limits import Limits
 from guildhouse.kernel.log.readers.tail import Tail
 from guildhouse.kernel.manifest import House
+from guildhouse.kernel.remembered import Remembered
 
 if TYPE_CHECKING:
     from guildhouse.kernel.request import Call
@@ -44,6 +45,7 @@ class Server:
     identity: Identity
     secret: bytes
     keys: dict[str, bytes] = field(default_factory=dict)
+    remembered: Remembered = field(default_factory=Remembered)
 
     def key(self, purpose: str) -> bytes:
         """A key for one purpose, derived from the server's secret."""

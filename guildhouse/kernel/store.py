@@ -6,12 +6,12 @@ A write says who and why through the context's note; the triggers of the log do 
 
 from collections.abc import Mapping
 from functools import cache
-from inspect import isawaitable
+from itertools import count
 from typing import Any, TypeVar
 
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import DIALECT
-from guildhouse.kernel.errors import Conflict, Denied, PreconditionFailed
+from guildhouse.kernel.errors import Conflict, Denied, PreconditionFailed, Problem
 from guildhouse.kernel.ids import new_id
 from guildhouse.kernel.log import changes
 from guildhouse.kernel.may import Predicate
@@ -30,10 +30,25 @@ class NotInTrash(Conflict):
 
 
 async def create(ctx: Context, resource: Resource[R], values: Mapping[str, Any], *, verb: str | None = None) -> R:
-    """Write a new row. Raises what its declaration refuses: `Denied`, `MoveNotAllowed`, or a rule's problem."""
+    """Write a new row. Raises what its declaration refuses: `Denied`, `MoveNotAllowed`, or a rule's problem.
+
+    Where it was judged by remembered rows and is refused, or those are not the same any more, it is judged once more.
+    """
+    try:
+        return await created(ctx, resource, values, verb)
+    except Problem:
+        if not ctx.read_afresh():
+            raise
+    return await created(ctx, resource, values, verb)
+
+
+async def created(ctx: Context, resource: Resource[R], values: Mapping[str, Any], verb: str | None) -> R:
+    """Judge a new row and write it."""
     after = await judge_new(ctx, resource, values, verb)
     row = [after.__dict__[name] for name in resource.columns]
-    return await written(ctx, resource, insert_sql(resource), [ctx.saying(verb), *row])
+    sql = insert_sql(resource, tuple(name for name, _ in ctx.relied))
+    relied = [each for (_, row_id), xmin in ctx.relied.items() for each in (row_id, xmin)]
+    return await written(ctx, resource, sql, [ctx.saying(verb), *row, *relied])
 
 
 async def change(
@@ -96,7 +111,7 @@ async def judge_new(ctx: Context, resource: Resource[R], values: Mapping[str, An
     fresh = {"id": new_id(), "version": 1, "created_at": ctx.now, "updated_at": ctx.now}
     after = resource.table.of({**blank(resource), **fresh, **values})
     if resource.shapes.derive:
-        after = resource.table.of({**after.values(), **await resource.shapes.derive(ctx, None, after)})
+        after.__dict__.update(await resource.shapes.derive(ctx, None, after))
     permit(ctx, resource.may.create, after, verb)
     return await judged(ctx, resource, None, after)
 
@@ -111,19 +126,19 @@ async def judge_change(
         return None
     after = resource.table.of({**was, **values})
     if resource.shapes.derive:
-        after = resource.table.of({**after.values(), **await resource.shapes.derive(ctx, before, after)})
+        after.__dict__.update(await resource.shapes.derive(ctx, before, after))
     return await judged(ctx, resource, before, after)
 
 
 async def judged(ctx: Context, resource: Resource[R], before: R | None, after: R) -> R:
-    """The row with its scopes, once stages and rules have passed it."""
+    """The row with its scopes, once stages and rules have passed it. It is still the store's own to fill in."""
     if resource.stages:
         resource.stages.check(ctx.actor, before, after)
     for rule in resource.rules:
-        verdict = rule(ctx, before, after)
-        if isawaitable(verdict):
+        if (verdict := rule(ctx, before, after)) is not None:
             await verdict
-    return resource.table.of({**after.values(), "scopes": scopes_of(resource, after)})
+    after.__dict__["scopes"] = scopes_of(resource, after)
+    return after
 
 
 def scopes_of(resource: Resource[R], row: R) -> list[str]:
@@ -164,12 +179,18 @@ def scalar_default(default: Any) -> Any:
 
 
 @cache
-def insert_sql(resource: Resource[Any]) -> str:
-    """INSERT of a whole row: the note, then the values in the order of the columns."""
+def insert_sql(resource: Resource[Any], relied: tuple[str, ...] = ()) -> str:
+    """INSERT of a whole row: the note, then the values in the order of the columns.
+
+    Then, for each table `relied` on, the id of a row and the transaction that must still be the last to have written it.
+    """
     columns = ", ".join(f'"{name}"' for name in resource.columns)
     values = ", ".join(f"${n}::{kind(column)}" for n, column in enumerate(resource.columns.values(), 2))
+    places = count(len(resource.columns) + 2)
+    same = [f'(SELECT xmin FROM "{name}" WHERE id = ${next(places)}) = ${next(places)}::xid' for name in relied]
+    where = f"WHERE {' AND '.join(same)} " if same else ""
     return (
-        f'{NOTED} INSERT INTO "{resource.name}" ({columns}) SELECT {values} FROM noted '
+        f'{NOTED} INSERT INTO "{resource.name}" ({columns}) SELECT {values} FROM noted {where}'
         "RETURNING *, pg_current_xact_id()::text AS current_xid"
     )
 

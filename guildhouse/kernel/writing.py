@@ -41,10 +41,12 @@ async def perform(call: Call, act: Act, *, body_digest: bytes | None = None, onc
     key = None if dry else idempotency.key_of(call)
     fingerprint = idempotency.fingerprint_of(call, body_digest or await call.body()) if key else b""
     note, database = call.note(), call.server.database
-    opened = database.writing_once() if once and not key and not dry else database.writing(note)
+    alone = once and not key and not dry
+    opened = database.writing_once() if alone else database.writing(note)
     try:
         async with opened as connection:
             ctx = Context(call.server.house, connection, call.actor, note)
+            ctx.remembered = call.server.remembered if alone else None
             if key and (replay := await idempotency.replayed(call, ctx, key, fingerprint)):
                 return replay
             answer = await act(ctx)
