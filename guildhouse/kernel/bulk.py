@@ -6,7 +6,7 @@ A batch is the same as its single writes: the same permissions, rules, stages an
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import asyncpg
 import orjson
@@ -19,14 +19,17 @@ from guildhouse.kernel.errors import Denied, Invalid, NotFound, Problem
 from guildhouse.kernel.etag import check_match
 from guildhouse.kernel.may import Predicate
 from guildhouse.kernel.merge_patch import patched
-from guildhouse.kernel.request import conform
+from guildhouse.kernel.request import conform, values_of
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.row import Row
 from guildhouse.kernel.shapes import Id, Shape
 from guildhouse.kernel.writing import check_nulls
 
-Verdict = Literal["created", "changed", "unchanged", "removed", "restored", "failed"]
+Verdict = Literal["created", "changed", "unchanged", "removed", "restored", "failed", "not-written"]
 WRITES = ("created", "changed", "removed", "restored")
+LONGEST_KEY = 200  # characters of a part of a key that an outcome repeats
+# What an upsert meets that somebody else's batch overtook: the row that it was to make is there now.
+OVERTAKEN = (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError)
 
 
 class NoUpsert(Invalid):
@@ -48,24 +51,43 @@ class Op(Shape):
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of one op. `revealed` is what only this one answer shows: a new key's secret."""
+    """What became of one op. `revealed` is what only this one answer shows: a new key's secret.
+
+    One that failed repeats the `key` that its data named the row by, as far as it did.
+    """
 
     status: Verdict
     id: str | None = None
     version: int | None = None
     problem: Problem | None = None
     revealed: Mapping[str, Any] = field(default_factory=dict)
+    key: Mapping[str, str] = field(default_factory=dict)
+
+
+class Line(NamedTuple):
+    """An op at its place in the batch, with the resource's key in its data where that finds a row."""
+
+    place: int
+    op: Op
+    key: tuple[str, ...] | None
 
 
 @dataclass(slots=True)
 class Judged:
-    """An op that its declaration allows: the row before (None for a new one) and after."""
+    """A line that its declaration allows: the row before (None for a new one) and after."""
 
-    place: int
+    line: Line
     status: Verdict
     before: Any
     after: Any
     revealed: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Refused(NamedTuple):
+    """A row that the database did not take."""
+
+    judged: Judged
+    error: asyncpg.PostgresError
 
 
 async def write_many(
@@ -77,31 +99,54 @@ async def write_many(
     """
     outcomes = [Outcome("failed", problem=op if isinstance(op, Problem) else None) for op in ops]
     for wave in waves(resource, ops):
-        judged = await judge(ctx, resource, wave, outcomes)
-        if most is not None and sum(o.status in WRITES for o in outcomes) + len(judged) > most:
-            raise TooManyAffected(most=most)
-        new = [each for each in judged if each.before is None]
-        await write_stretch(ctx, resource, insert_many_sql(resource), new, outcomes)
-        changed = [each for each in judged if each.before is not None]
-        await write_stretch(ctx, resource, update_many_sql(resource), changed, outcomes)
+        overtaken = await write_wave(ctx, resource, wave, outcomes, most)
+        if overtaken:
+            await write_wave(ctx, resource, overtaken, outcomes, most)
+    for op, outcome in zip(ops, outcomes, strict=True):
+        if outcome.status == "failed" and isinstance(op, Op):
+            outcome.key = said_key(resource, op.data or {})
     return outcomes
 
 
-def waves(resource: Resource[Any], ops: Sequence[Op | Problem]) -> Iterator[list[tuple[int, Op]]]:
+def waves(resource: Resource[Any], ops: Sequence[Op | Problem]) -> Iterator[list[Line]]:
     """The ops in stretches in which no row comes twice, so that a later op finds what an earlier one wrote."""
-    wave: list[tuple[int, Op]] = []
+    keyed = any(isinstance(op, Op) and op.op == "upsert" for op in ops)
+    wave: list[Line] = []
     met: set[Any] = set()
     for place, op in enumerate(ops):
         if isinstance(op, Problem):
             continue
-        mark = op.id or key_of(resource, op.data or {})
+        key = key_of(resource, op.data or {}) if keyed and op.id is None else None
+        mark = op.id or key
         if mark is not None and mark in met:
             yield wave
             wave, met = [], set()
         met.add(mark)
-        wave.append((place, op))
+        wave.append(Line(place, op, key))
     if wave:
         yield wave
+
+
+async def write_wave(
+    ctx: Context, resource: Resource[Any], wave: list[Line], outcomes: list[Outcome], most: int | None
+) -> list[Line]:
+    """Judge and write one stretch; the upserts that were overtaken are returned, to be judged by the row that is there."""
+    judged = await judge(ctx, resource, wave, outcomes)
+    if most is not None and sum(o.status in WRITES for o in outcomes) + len(judged) > most:
+        raise TooManyAffected(most=most)
+    new = [each for each in judged if each.before is None]
+    changed = [each for each in judged if each.before is not None]
+    refused = await write_stretch(ctx, resource, insert_many_sql(resource), new, outcomes)
+    refused += await write_stretch(ctx, resource, update_many_sql(resource), changed, outcomes)
+    for each, error in refused:
+        outcomes[each.line.place] = Outcome("failed", problem=problems.from_driver(error))
+    return [each.line for each, error in refused if each.line.op.op == "upsert" and isinstance(error, OVERTAKEN)]
+
+
+def said_key(resource: Resource[Any], data: Mapping[str, Any]) -> dict[str, str]:
+    """The parts of the resource's key that some data names, for whoever looks for a line that failed."""
+    named = {name: data.get(name) for name in resource.carry.key}
+    return {name: str(value)[:LONGEST_KEY] for name, value in named.items() if isinstance(value, str | int)}
 
 
 def key_of(resource: Resource[Any], data: dict[str, Any]) -> tuple[str, ...] | None:
@@ -123,55 +168,54 @@ def key_shape(resource: Resource[Any]) -> type[BaseModel]:
     return create_model("Key", __base__=Shape, **parts)
 
 
-async def judge(
-    ctx: Context, resource: Resource[Any], wave: list[tuple[int, Op]], outcomes: list[Outcome]
-) -> list[Judged]:
+async def judge(ctx: Context, resource: Resource[Any], wave: list[Line], outcomes: list[Outcome]) -> list[Judged]:
     """The ops that are allowed and would write something; the outcome of the others is noted."""
-    by_id, by_key = await existing(ctx, resource, [op for _, op in wave])
+    by_id, by_key = await existing(ctx, resource, wave)
     allowed = []
-    for place, op in wave:
-        ctx.revealed = {}
+    for line in wave:
+        place, op, key = line
         try:
-            before = by_id.get(op.id) if op.id else by_key.get(key_of(resource, op.data or {}) or ())
-            found = await judge_one(ctx, resource, place, op, before)
+            before = by_id.get(op.id) if op.id else by_key.get(key or ())
+            found = await judge_one(ctx, resource, line, before)
         except Problem as problem:
-            outcomes[place] = Outcome("failed", op.id, problem=problem)
+            outcomes[place], ctx.revealed = Outcome("failed", op.id, problem=problem), {}
             continue
         if found.after is None:
             outcomes[place] = Outcome("unchanged", found.before.id, found.before.version)
-        else:
-            found.revealed = ctx.revealed
-            allowed.append(found)
-    ctx.revealed = {}
+            continue
+        if ctx.revealed:
+            found.revealed, ctx.revealed = ctx.revealed, {}
+        allowed.append(found)
     return allowed
 
 
 async def existing(
-    ctx: Context, resource: Resource[Any], ops: list[Op]
+    ctx: Context, resource: Resource[Any], wave: list[Line]
 ) -> tuple[dict[str, Row], dict[tuple[str, ...], Row]]:
     """The rows that the ops speak of, by id and by key, locked in the order of their ids so that batches never deadlock."""
-    ids = [op.id for op in ops if op.id]
-    keys = [key for op in ops if op.op == "upsert" and (key := key_of(resource, op.data or {}))]
-    by_id = {record["id"]: resource.table.of(record) for record in await ctx.connection.fetch(ids_sql(resource), ids)}
+    ids = [op.id for _, op, _ in wave if op.id]
+    keys = [key for _, op, key in wave if op.op == "upsert" and key]
+    found = await ctx.connection.fetch(ids_sql(resource), ids) if ids else []
+    by_id = {record["id"]: resource.table.of(record) for record in found}
     if not keys:
         return by_id, {}
     columns = [list(values) for values in zip(*keys, strict=True)]
-    records = await ctx.connection.fetch(keys_sql(resource), *columns)
-    rows = [resource.table.of(record) for record in records]
+    rows = [resource.table.of(record) for record in await ctx.connection.fetch(keys_sql(resource), *columns)]
     return by_id, {tuple(str(row.__dict__[name]) for name in resource.carry.key): row for row in rows}
 
 
-async def judge_one(ctx: Context, resource: Resource[Any], place: int, op: Op, before: Row | None) -> Judged:
+async def judge_one(ctx: Context, resource: Resource[Any], line: Line, before: Row | None) -> Judged:
     """One op as the store judges it. Raises what it refuses."""
+    op = line.op
     if op.op == "create" or (op.op == "upsert" and before is None):
         after = await store.judge_new(ctx, resource, created_values(resource, op), None)
-        return Judged(place, "created", None, after)
+        return Judged(line, "created", None, after)
     if before is None or not ctx.actor.sees(before.scopes) or (before.deleted_at is None) == (op.op == "restore"):
         raise NotFound
     check_match(op.if_match, before.version)
     status, may, values = meant(ctx, resource, op)
-    after = await store.judge_change(ctx, resource, before, patched(before.values(), values), may, None)
-    return Judged(place, status, before, after)
+    after = await store.judge_change(ctx, resource, before, patched(before.__dict__, values), may, None)
+    return Judged(line, status, before, after)
 
 
 def meant(ctx: Context, resource: Resource[Any], op: Op) -> tuple[Verdict, Predicate, dict[str, Any]]:
@@ -189,7 +233,7 @@ def created_values(resource: Resource[Any], op: Op) -> dict[str, Any]:
         raise Denied
     if op.op == "upsert" and not resource.carry.key:
         raise NoUpsert(resource=resource.name)
-    return conform(resource.shapes.create, op.data or {}).model_dump()
+    return values_of(conform(resource.shapes.create, op.data or {}))
 
 
 def changed_values(resource: Resource[Any], op: Op) -> dict[str, Any]:
@@ -200,17 +244,17 @@ def changed_values(resource: Resource[Any], op: Op) -> dict[str, Any]:
     if op.op == "upsert" and resource.shapes.create:
         only_new = resource.shapes.create.model_fields.keys() - resource.shapes.update.model_fields.keys()
         data = {name: value for name, value in data.items() if name not in only_new}
-    values = conform(resource.shapes.update, data).model_dump(exclude_unset=True)
+    values = values_of(conform(resource.shapes.update, data), only_set=True)
     check_nulls(resource, values)
     return values
 
 
 async def write_stretch(
     ctx: Context, resource: Resource[Any], sql: str, judged: list[Judged], outcomes: list[Outcome]
-) -> None:
+) -> list[Refused]:
     """Write rows in one statement; if the database refuses one, halve until it is alone, so that the others go in."""
     if not judged:
-        return
+        return []
     rows = orjson.dumps([stored(resource, each.after) for each in judged]).decode()
     try:
         async with savepoint(ctx.connection):
@@ -218,21 +262,21 @@ async def write_stretch(
     except asyncpg.PostgresError as error:
         half = len(judged) // 2
         if half == 0:
-            outcomes[judged[0].place] = Outcome("failed", problem=problems.from_driver(error))
-            return
-        await write_stretch(ctx, resource, sql, judged[:half], outcomes)
-        await write_stretch(ctx, resource, sql, judged[half:], outcomes)
-        return
+            return [Refused(judged[0], error)]
+        refused = await write_stretch(ctx, resource, sql, judged[:half], outcomes)
+        return refused + await write_stretch(ctx, resource, sql, judged[half:], outcomes)
     for each in judged:
         ctx.memo.pop((resource.name, each.after.id), None)
         ctx.written.append((resource.name, each.after.scopes))
         version = each.before.version + 1 if each.before else 1
-        outcomes[each.place] = Outcome(each.status, each.after.id, version, revealed=each.revealed)
+        outcomes[each.line.place] = Outcome(each.status, each.after.id, version, revealed=each.revealed)
+    return []
 
 
 def stored(resource: Resource[Any], row: Row) -> dict[str, Any]:
     """The row's columns, without what `derive` was given besides."""
-    return {name: row.__dict__[name] for name in resource.columns}
+    values = row.__dict__
+    return values if values.keys() == resource.columns.keys() else {name: values[name] for name in resource.columns}
 
 
 @cache

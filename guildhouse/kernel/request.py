@@ -2,8 +2,8 @@
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 from urllib.parse import parse_qsl, unquote
 
 import orjson
@@ -185,6 +185,26 @@ def conform(shape: type[S], value: Any) -> S:
         faults = [fault_of(each) for each in error.errors(include_url=False, include_input=False)]
     unknown = [fault for fault in faults if fault.code == "extra-forbidden"]
     raise UnknownFields(faults=unknown) if unknown else Invalid(faults=faults)
+
+
+def values_of(model: BaseModel, *, only_set: bool = False) -> dict[str, Any]:
+    """The values of a body by their names; `only_set` leaves out what the client did not send."""
+    if not is_flat(type(model)):
+        return model.model_dump(exclude_unset=only_set)
+    sent = model.model_fields_set
+    return {name: value for name, value in model.__dict__.items() if not only_set or name in sent}
+
+
+@cache
+def is_flat(shape: type[BaseModel]) -> bool:
+    """Whether no field of a shape holds another shape, so that its values are what they are."""
+    return not any(holds_shape(each.annotation) for each in shape.model_fields.values())
+
+
+def holds_shape(kind: Any) -> bool:
+    """Whether a type is a shape, or is made of one: `list[Part]`, `Part | None`."""
+    parts = get_args(kind)
+    return any(map(holds_shape, parts)) if parts else isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
 def fault_of(error: Any) -> Fault:

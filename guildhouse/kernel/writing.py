@@ -13,7 +13,7 @@ from guildhouse.kernel.etag import check_match, row_etag
 from guildhouse.kernel.formats import dumps
 from guildhouse.kernel.log import changes
 from guildhouse.kernel.merge_patch import patched
-from guildhouse.kernel.request import Call
+from guildhouse.kernel.request import Call, values_of
 from guildhouse.kernel.resource import Resource, Verb
 from guildhouse.kernel.row import Row
 from guildhouse.kernel.select import projected
@@ -99,7 +99,7 @@ async def create_row(call: Call, resource: Resource[Any]) -> Answer:
     shape = resource.shapes.create
     if shape is None:
         raise Denied
-    values = (await call.shaped(shape)).model_dump()
+    values = values_of(await call.shaped(shape))
 
     async def act(ctx: Context) -> Answer:
         try:
@@ -120,7 +120,7 @@ async def change_row(call: Call, resource: Resource[Any]) -> Answer:
     shape = resource.shapes.update
     if shape is None:
         raise Denied
-    values = (await call.shaped(shape)).model_dump(exclude_unset=True)
+    values = values_of(await call.shaped(shape), only_set=True)
     check_nulls(resource, values)
 
     async def act(ctx: Context) -> Answer:

@@ -111,6 +111,7 @@ BETWEEN_SOME = BETWEEN.format(columns=COLUMNS, only="AND c.resource = ANY($4)")
 # Which rows changed, and who sees that, without the values: a fraction of the whole for wide rows.
 THIN = COLUMNS.replace("c.before, c.after", "NULL::jsonb AS before, NULL::jsonb AS after")
 BETWEEN_THIN = BETWEEN.format(columns=THIN, only="")
+AT = BETWEEN_ALL.replace("p.pos > $1 AND p.pos <= $2 ORDER BY p.pos LIMIT $3", "p.pos = ANY($1) ORDER BY p.pos")
 LOOKED_THROUGH = 2000  # changes at a time, in search of those of some resources
 
 STAMPED_OR_NOT = f"SELECT p.pos, {COLUMNS} FROM changes c LEFT JOIN change_pos p ON p.seq = c.seq"
@@ -154,6 +155,11 @@ async def thin_between(connection: Connection, pos: int, end: int, limit: int) -
     """Like `between`, of all resources, with neither `before` nor `after`."""
     end = min(end, pos + limit)
     return Stretch(made(await connection.fetch(BETWEEN_THIN, pos, end, limit)), end)
+
+
+async def at(connection: Connection, positions: Collection[int]) -> list[Change]:
+    """The changes at these positions, in order."""
+    return made(await connection.fetch(AT, list(positions)))
 
 
 async def of_row(

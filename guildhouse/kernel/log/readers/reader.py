@@ -135,8 +135,7 @@ class ReaderLoop:
         before = self.handled
         while await self._holds_lease() and not (stop and stop.is_set()) and not self._passes_by():
             async with self._database.reading() as connection:
-                end = (await changes.head(connection)).pos
-                batch = await changes.between(connection, self._seen, end, self._size, self.reader.resources)
+                end, batch = await self._look(connection)
             self._measure(end, batch.changes)
             if self._wary and batch.changes:
                 await self._take_in_warily(batch.changes[0], stop)
@@ -148,15 +147,30 @@ class ReaderLoop:
                 break
         return self.handled - before
 
+    def _wanted(self) -> tuple[int, list[int]] | None:
+        """Up to where this process itself has stamped the log, and where it has what is for this reader; None: unknown."""
+        news, resources = self._wake.recent.after(self._seen), self.reader.resources
+        if not news or resources is None:
+            return None
+        return news[-1].pos or 0, [change.pos or 0 for change in news if change.resource in resources]
+
     def _passes_by(self) -> bool:
-        """Whether all that this process has just stamped is nothing to this reader: then no query is needed."""
-        news = self._wake.recent.after(self._seen)
-        wanted = self.reader.resources
-        if not news or wanted is None or any(change.resource in wanted for change in news):
-            return False
-        self._seen = news[-1].pos or self._seen
-        self._measure(self._seen, [])
-        return True
+        """Whether all that was just stamped is nothing to this reader: then no query is needed."""
+        match self._wanted():
+            case upto, []:
+                self._seen = upto
+                self._measure(upto, [])
+                return True
+        return False
+
+    async def _look(self, connection: Connection) -> tuple[int, changes.Stretch]:
+        """The end of the log, and the next changes."""
+        if wanted := self._wanted():
+            upto, positions = wanted
+            found = await changes.at(connection, positions[: self._size])
+            return upto, changes.Stretch(found, upto if len(positions) <= self._size else positions[self._size - 1])
+        end = (await changes.head(connection)).pos
+        return end, await changes.between(connection, self._seen, end, self._size, self.reader.resources)
 
     def _measure(self, end: int, batch: Sequence[Change]) -> None:
         self.behind = max(0, end - self._seen)
