@@ -174,6 +174,11 @@ class Workers:
                 if attempt > task.attempts:
                     raise TookDownItsProcess(task.name)
                 await asyncio.wait_for(task.run(work), task.seconds)
+            except (
+                asyncio.CancelledError
+            ):  # the server stops: the queue would take the task for one nobody wants any more
+                await self.uncount_attempt(job)
+                raise RetryRequested(timedelta(0), reason="the server stopped") from None
             except Exception as error:
                 await self.after_failure(task, work, error)
             await self.forget_attempts(job)
@@ -196,6 +201,12 @@ class Workers:
             "ON CONFLICT (task_id) DO UPDATE SET started = task_attempts.started + 1 RETURNING started"
         )
         return int(await self.server.database.pool.fetchval(sql, job.id))
+
+    async def uncount_attempt(self, job: Job) -> None:
+        """It was no fault of the task that its run came to no end."""
+        sql = "UPDATE task_attempts SET started = started - 1 WHERE task_id = $1"
+        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            await self.server.database.pool.execute(sql, job.id)
 
     async def forget_attempts(self, job: Job) -> None:
         """The task is done."""

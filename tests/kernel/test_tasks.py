@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -27,6 +28,7 @@ from guildhouse.kernel.tasks import (
     TookDownItsProcess,
     Work,
     Workers,
+    enqueue,
     feeder,
     pause_before,
 )
@@ -145,25 +147,25 @@ async def test_a_success_forgets_the_attempts_before_it(idle: Cast) -> None:
     assert await started(idle) is None
 
 
+class Killed(BaseException):
+    """Stands for kill -9: nothing of ours runs after it."""
+
+
 async def test_a_run_that_took_its_process_down_counts_as_an_attempt(idle: Cast) -> None:
     told: list[Exception] = []
 
     async def give_up(_work: Work, error: Exception) -> None:
         told.append(error)
 
-    async def hang(_work: Work) -> None:
-        hanging.set()
-        await asyncio.Event().wait()
+    async def die(_work: Work) -> None:
+        raise Killed
 
     for attempt in range(2):
-        hanging = asyncio.Event()
-        run = asyncio.create_task(taker(idle, hang, attempts=2)(job()))
-        await hanging.wait()
-        run.cancel()
-        await asyncio.gather(run, return_exceptions=True)
+        with pytest.raises(Killed):
+            await taker(idle, die, attempts=2)(job())
         assert await started(idle) == attempt + 1
     with pytest.raises(TookDownItsProcess):
-        await taker(idle, hang, attempts=2, give_up=give_up)(job())
+        await taker(idle, nothing, attempts=2, give_up=give_up)(job())
     assert [type(error) for error in told] == [TookDownItsProcess]
 
 
@@ -173,6 +175,49 @@ async def test_a_run_that_takes_too_long_has_failed(idle: Cast) -> None:
 
     with pytest.raises(RetryRequested):
         await taker(idle, hang, seconds=0)(job())
+
+
+async def test_a_run_that_a_stopping_server_cuts_short_is_no_attempt(idle: Cast) -> None:
+    began = asyncio.Event()
+
+    async def hang(_work: Work) -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    for _ in range(3):
+        running = asyncio.create_task(taker(idle, hang, attempts=2)(job()))
+        await began.wait()
+        assert await started(idle) == 1
+        running.cancel()
+        with pytest.raises(RetryRequested) as asked:
+            await running
+        assert (asked.value.delay, await started(idle)) == (timedelta(0), 0)
+        began.clear()
+
+
+async def test_a_task_that_a_stopping_server_cuts_short_waits_for_the_next_server(idle: Cast) -> None:
+    runs: list[int] = []
+
+    async def hang(work: Work) -> None:
+        runs.append(work.attempt)
+        began.set()
+        await asyncio.Event().wait()
+
+    began = asyncio.Event()
+    house = House((*idle.server.house.domains, Manifest("t", tasks=(Task("t", hang),))))
+    async with idle.server.database.writing(Note()) as connection:
+        await enqueue(connection, [("t", "t:1", {})])
+    for _ in range(2):
+        stop = asyncio.Event()
+        working = asyncio.create_task(Workers(replace(idle.server, house=house)).run(stop))
+        await began.wait()
+        stop.set()
+        await asyncio.wait({working}, timeout=0.2)
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        assert await idle.server.database.pool.fetchval("SELECT status::text FROM pgqueuer") == "queued"
+        began.clear()
+    assert runs == [1, 1]
 
 
 @pytest.mark.parametrize("attempt", [2, 3, 6, 11, 40, 1000])
