@@ -7,8 +7,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from math import isfinite
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import sqlalchemy as sa
 
@@ -37,6 +39,8 @@ ORDERED = ("eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "isnull", "between
 EXACT = ("eq", "ne", "in", "nin", "isnull")
 COMPARISON = {"eq": "=", "ne": "IS DISTINCT FROM", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 MOST_VALUES = 200
+ONE_OF = re.compile(r"(\w+) IN \(([^()]*)\)")
+ALTERNATIVES = (Union, UnionType, Annotated)
 
 
 def conditions(resource: Resource[Any], query: Sequence[tuple[str, str]], reserved: frozenset[str]) -> list[Condition]:
@@ -48,8 +52,30 @@ def conditions(resource: Resource[Any], query: Sequence[tuple[str, str]], reserv
         column, operator = parse_name(name)
         if column not in resource.find.filter:
             raise UnknownParameter(name=name, known=", ".join(sorted({*resource.find.filter, *reserved})))
-        found.append(condition(resource.columns[column], operator, value))
+        found.append(condition(resource.columns[column], operator, value, values_known(resource, column)))
     return found
+
+
+@cache
+def values_known(resource: Resource[Any], name: str) -> tuple[str, ...]:
+    """The only values that a column can have: as its table checks them, or its shapes; none where it may be anything."""
+    for check in resource.sql_table.constraints:
+        if (
+            isinstance(check, sa.CheckConstraint)
+            and (match := ONE_OF.fullmatch(str(check.sqltext)))
+            and match[1] == name
+        ):
+            return tuple(re.findall(r"'(\w+)'", match[2]))
+    shapes = [shape for shape in (resource.shapes.create, resource.shapes.update, resource.shapes.read) if shape]
+    kinds = [shape.model_fields[name].annotation for shape in shapes if name in shape.model_fields]
+    return next(filter(None, map(choices, kinds)), ())
+
+
+def choices(kind: Any) -> tuple[str, ...]:
+    """The texts that a type allows: of `Literal["a", "b"] | None` they are a and b."""
+    if get_origin(kind) is Literal:
+        return get_args(kind)
+    return next(filter(None, map(choices, get_args(kind))), ()) if get_origin(kind) in ALTERNATIVES else ()
 
 
 def parse_name(name: str) -> tuple[str, str]:
@@ -58,13 +84,13 @@ def parse_name(name: str) -> tuple[str, str]:
     return (match[1], match[2] or "eq") if match else (name, "eq")
 
 
-def condition(column: sa.Column[Any], operator: str, text: str) -> Condition:
-    """One condition on one column."""
+def condition(column: sa.Column[Any], operator: str, text: str, allowed: tuple[str, ...] = ()) -> Condition:
+    """One condition on one column; where only some values are `allowed`, others are refused rather than never found."""
     known = operators(column.type)
     if operator not in known:
         raise WrongOperator(column=column.name, operator=operator, known=", ".join(known))
     sql = f'"{column.name}"'
-    parse = parser(f"{column.name}[{operator}]", column.type)
+    parse = one_among(column.name, allowed) if allowed else parser(f"{column.name}[{operator}]", column.type)
     if operator in COMPARISON:
         return Condition(f"{sql} {COMPARISON[operator]} ?", (parse(text),))
     others = LISTS if isinstance(column.type, sa.ARRAY) else OTHERS
@@ -154,6 +180,17 @@ def parser(name: str, kind: sa.types.TypeEngine[Any]) -> Callable[[str], Any]:
         if isinstance(kind, sql_type):
             return lambda text: read(name, text)
     return lambda text: text
+
+
+def one_among(name: str, allowed: tuple[str, ...]) -> Callable[[str], str]:
+    """The function that reads one of these values."""
+
+    def read(text: str) -> str:
+        if text not in allowed:
+            raise WrongFilterValue(name=name, why=f"it takes one of {', '.join(allowed)}")
+        return text
+
+    return read
 
 
 def whole(name: str, text: str) -> int:

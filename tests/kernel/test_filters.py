@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from guildhouse.app import HOUSE
+from guildhouse.jobs.job import jobs
 from guildhouse.kernel.db import Database
 from guildhouse.kernel.errors import BadRequest, UnknownParameter
 from guildhouse.kernel.filters import (
@@ -19,7 +21,9 @@ from guildhouse.kernel.filters import (
     escape_like,
     operators,
     parse_name,
+    values_known,
 )
+from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.select import numbered
 from tests.kernel.gadget import gadgets, lay_gadgets, row_of
 
@@ -52,6 +56,37 @@ def test_what_is_not_declared_is_refused_with_what_is(name: str) -> None:
     with pytest.raises(UnknownParameter) as caught:
         one(name, "1")
     assert "weight" in caught.value.detail() and "secret" not in str(caught.value.values["known"])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("status", "opn"), ("status[in]", "open,opn"), ("status[nin]", ""), ("workplace[ne]", "Remote")]
+)
+def test_a_value_that_no_row_can_have_is_refused_with_those_it_can(name: str, value: str) -> None:
+    with pytest.raises(WrongFilterValue) as caught:
+        conditions(jobs, [(name, value)], RESERVED)
+    wanted = ", ".join(values_known(jobs, name.partition("[")[0]))
+    assert caught.value.detail().endswith(f"it takes one of {wanted}.")
+
+
+def test_a_value_that_rows_can_have_is_none_to_refuse() -> None:
+    allowed = [
+        ("status", "filled"),
+        ("status[in]", "open,closed"),
+        ("status[contains]", "op"),
+        ("workplace[isnull]", "true"),
+    ]
+    assert len(conditions(jobs, [*allowed, ("city", "Atlantis")], RESERVED)) == 5
+
+
+@pytest.mark.parametrize("resource", HOUSE.resources.values(), ids=list(HOUSE.resources))
+def test_the_values_known_of_a_stage_are_its_stages(resource: Resource[Any]) -> None:
+    if resource.stages:
+        assert sorted(values_known(resource, resource.stages.column)) == sorted(resource.stages.names())
+
+
+def test_values_are_known_from_the_tables_check_and_else_from_the_shapes() -> None:
+    assert values_known(jobs, "workplace") == ("on_site", "hybrid", "remote")
+    assert values_known(HOUSE.resources["people"], "role") and not values_known(jobs, "title")
 
 
 def test_an_unknown_operator_is_refused_with_the_known_ones() -> None:
