@@ -9,22 +9,33 @@ from guildhouse.kernel.actor import Actor
 
 @dataclass(frozen=True, slots=True)
 class Predicate:
-    """A named yes or no about an actor and a row. The row is the one before a change, or the new one of a create."""
+    """A named yes or no about an actor and a row. The row is the one before a change, or the new one of a create.
+
+    `loose` is the name of alternatives, which needs parentheses in a longer one.
+    """
 
     name: str
     test: Callable[[Actor, Any], bool]
+    loose: bool = False
 
     def __call__(self, actor: Actor, row: Any) -> bool:
         return self.test(actor, row)
 
     def __and__(self, other: "Predicate") -> "Predicate":
-        return Predicate(f"{self.name} and {other.name}", lambda actor, row: self(actor, row) and other(actor, row))
+        name = f"{self.tight()} and {other.tight()}"
+        return Predicate(name, lambda actor, row: self(actor, row) and other(actor, row))
 
     def __or__(self, other: "Predicate") -> "Predicate":
-        return Predicate(f"({self.name} or {other.name})", lambda actor, row: self(actor, row) or other(actor, row))
+        name = f"{self.name} or {other.name}"
+        return Predicate(name, lambda actor, row: self(actor, row) or other(actor, row), loose=True)
 
     def __invert__(self) -> "Predicate":
-        return Predicate(f"not {self.name}", lambda actor, row: not self(actor, row))
+        name = f"not ({self.name})" if " and " in self.name or self.loose else f"not {self.name}"
+        return Predicate(name, lambda actor, row: not self(actor, row))
+
+    def tight(self) -> str:
+        """The name as a part of a longer one: alternatives in parentheses."""
+        return f"({self.name})" if self.loose else self.name
 
 
 def predicate(test: Callable[[Actor, Any], bool]) -> Predicate:

@@ -40,7 +40,11 @@ def test_their_names_read_as_the_documentation_says_them() -> None:
         return actor is row
 
     assert (is_on_duty & ~is_person("maker_id")).name == "is on duty and not is maker_id"
-    assert (signed_in | holds("gadgets.write")).name == "(signed in or holds gadgets.write)"
+    either = signed_in | holds("gadgets.write")
+    assert either.name == "signed in or holds gadgets.write"
+    assert (either | is_on_duty).name == "signed in or holds gadgets.write or is on duty"
+    assert (either & ~either).name == "(signed in or holds gadgets.write) and not (signed in or holds gadgets.write)"
+    assert (~(signed_in & is_on_duty)).name == "not (signed in and is on duty)"
 
 
 def test_one_that_does_not_need_the_row_is_not_asked_about_it() -> None:
