@@ -7,7 +7,7 @@ chunk's rows and its report in one transaction: killed at any moment, it goes on
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -31,6 +31,7 @@ from guildhouse.kernel.writing import perform
 
 MOST_INLINE = 1000
 CHUNK_LINES = 1000
+Reported: TypeAlias = tuple[int, Outcome]  # a line of the file, counted from 1, and what became of it
 NDJSON = ("application/x-ndjson", "application/jsonl", "application/ndjson")
 
 
@@ -78,7 +79,7 @@ async def batch_now(call: Call, resource: Resource[Any]) -> Answer:
     async def act(ctx: Context) -> Answer:
         outcomes = await write_many(ctx, resource, batch.ops, max_affected(call))
         refuse_if_atomic(batch.mode, outcomes)
-        results = [report(n, each, call.language, call.request_id) for n, each in enumerate(outcomes)]
+        results = [{"n": n, **report(each, call.language, call.request_id)} for n, each in enumerate(outcomes)]
         if secrets := [{"n": n, **each.revealed} for n, each in enumerate(outcomes) if each.revealed]:
             ctx.reveal({"revealed": secrets})
         return Answer(200, dumps({"mode": batch.mode, **counts(outcomes), "results": results, **ctx.revealed}))
@@ -99,7 +100,7 @@ def refused(call: Call, refusal: BatchRefused) -> Answer:
     """The problem of an atomic batch, with the results of its writes."""
     body = problems.body_of(refusal, call.language, call.request_id, call.scope["path"])
     failed = [(n, each) for n, each in enumerate(refusal.outcomes) if each.status == "failed"]
-    body["results"] = [report(n, each, call.language, call.request_id) for n, each in failed]
+    body["results"] = [{"n": n, **report(each, call.language, call.request_id)} for n, each in failed]
     return Answer(refusal.status, dumps(body), problems.MEDIA_TYPE)
 
 
@@ -118,13 +119,15 @@ def counts(outcomes: Sequence[Outcome]) -> dict[str, int]:
     return {status: sum(each.status == status for each in outcomes) for status in ("unchanged", "failed", *WRITES)}
 
 
-def report(place: int, outcome: Outcome, language: str, request_id: str) -> dict[str, Any]:
-    """One write's result, at its place in the batch from 0."""
-    found: dict[str, Any] = {"n": place, "status": outcome.status}
+def report(outcome: Outcome, language: str, request_id: str) -> dict[str, Any]:
+    """What became of one write."""
+    found: dict[str, Any] = {"status": outcome.status}
     if outcome.id:
         found["id"] = outcome.id
     if outcome.version:
         found["version"] = outcome.version
+    if outcome.key:
+        found["key"] = outcome.key
     if outcome.problem:
         found["problem"] = problems.body_of(outcome.problem, language, request_id)
     return found
@@ -137,16 +140,17 @@ async def batch_later(call: Call, resource: Resource[Any]) -> Answer:
         raise WrongBatchMode
     most, body = max_affected(call), sha256()
     chunks = [chunk async for chunk in chunked(call, body)]
+    total = sum(len(written_lines(chunk)) for _, chunk in chunks)
 
     async def act(ctx: Context) -> Answer:
         row = await store.create(ctx, operations, {
             "person_id": call.actor.id, "kind": "batch", "resource": resource.name, "mode": mode, "most": most,
-            "total": sum(chunk.count(b"\n") for chunk in chunks),
+            "total": total,
             "narrowed": None if call.actor.narrowed is None else sorted(call.actor.narrowed),
         }, verb="created")  # fmt: skip
         await ctx.connection.executemany(
             "INSERT INTO operation_chunks (operation_id, number, lines) VALUES ($1, $2, $3)",
-            [(row.id, number, chunk) for number, chunk in enumerate(chunks)],
+            [(row.id, number, chunk) for number, chunk in chunks],
         )
         headers = {"Location": f"/v1/operations/{row.id}"}
         return Answer(202, dumps({name: row.values()[name] for name in operations.readable}), headers=headers)
@@ -154,22 +158,28 @@ async def batch_later(call: Call, resource: Resource[Any]) -> Answer:
     return await perform(call, act, body_digest=body.digest())
 
 
-async def chunked(call: Call, body: Any) -> AsyncIterator[bytes]:
-    """The lines of the body in chunks, blank ones left out, each ended by a newline; `body` is hashed on the way."""
-    rest, lines, longest = b"", [], call.server.config.max_body
+async def chunked(call: Call, body: Any) -> AsyncIterator[tuple[int, bytes]]:
+    """The body in chunks of 1,000 lines, numbered; chunks of blank lines are left out. `body` is hashed on the way."""
+    lines: list[bytes] = []
+    rest, number, longest = b"", 0, call.server.config.max_body
     async for piece in call.chunks(call.server.config.max_upload):
         body.update(piece)
         *whole, rest = (rest + piece).split(b"\n")
         if len(rest) > longest:
             raise TooLarge(limit=longest)
-        lines += [line + b"\n" for line in whole if line.strip()]
+        lines += whole
         while len(lines) >= CHUNK_LINES:
-            yield b"".join(lines[:CHUNK_LINES])
-            lines = lines[CHUNK_LINES:]
-    if rest.strip():
-        lines.append(rest + b"\n")
-    if lines:
-        yield b"".join(lines)
+            if any(map(bytes.strip, lines[:CHUNK_LINES])):
+                yield number, b"\n".join(lines[:CHUNK_LINES])
+            del lines[:CHUNK_LINES]
+            number += 1
+    if any(map(bytes.strip, [*lines, rest])):
+        yield number, b"\n".join([*lines, rest])
+
+
+def written_lines(chunk: bytes) -> list[tuple[int, bytes]]:
+    """The lines of a chunk that are not blank, each with its place among all of them, from 0."""
+    return [(place, line) for place, line in enumerate(chunk.split(b"\n")) if line.strip()]
 
 
 async def run_batch(work: Work) -> None:
@@ -229,31 +239,33 @@ async def run_chunk(work: Work, operation: Operation, actor: Actor, number: int)
         if row is None or row.status != "running":
             return False
         outcomes = await written_chunk(work, ctx, row, number)
-        await count_up(ctx, row, outcomes)
+        await count_up(ctx, row, [each for _, each in outcomes])
     return True
 
 
-async def written_chunk(work: Work, ctx: Context, operation: Operation, number: int) -> list[Outcome]:
+async def written_chunk(work: Work, ctx: Context, operation: Operation, number: int) -> list[Reported]:
     """Write the lines of one chunk and store what became of them."""
-    lines: bytes = await ctx.connection.fetchval(
+    chunk: bytes = await ctx.connection.fetchval(
         "SELECT lines FROM operation_chunks WHERE operation_id = $1 AND number = $2", operation.id, number
     )
     resource = ctx.house.resources[operation.resource]
-    ops = [read_line(line) for line in lines.split(b"\n")[:-1]]
+    lines = written_lines(chunk)
+    ops = [read_line(line) for _, line in lines]
     left = None if operation.most is None else operation.most - sum(getattr(operation, name) for name in WRITES)
     outcomes = await write_many(ctx, resource, ops, left)
     if any(each.revealed for each in outcomes):
         raise ShownOnce(resource=resource.path)
-    await keep_report(ctx.connection, operation.id, number, outcomes, work.id)
-    return outcomes
+    first = number * CHUNK_LINES + 1
+    reported = [(first + place, outcome) for (place, _), outcome in zip(lines, outcomes, strict=True)]
+    await keep_report(ctx.connection, operation.id, number, reported, work.id)
+    return reported
 
 
 async def keep_report(
-    connection: Connection, operation_id: str, number: int, outcomes: Sequence[Outcome], trace: str
+    connection: Connection, operation_id: str, number: int, reported: Sequence[Reported], trace: str
 ) -> None:
-    """Store the results of a chunk's lines."""
-    first = number * CHUNK_LINES
-    found = [report(first + n, each, "en", trace) for n, each in enumerate(outcomes)]
+    """Store the results of a chunk's lines, which are counted from 1 over the whole file, as an editor does."""
+    found = [{"line": line, **report(each, "en", trace)} for line, each in reported]
     await connection.execute(
         "UPDATE operation_chunks SET report = $3 WHERE operation_id = $1 AND number = $2", operation_id, number, found
     )
@@ -277,31 +289,31 @@ async def count_up(ctx: Context, row: Operation, outcomes: Sequence[Outcome]) ->
 
 async def run_atomic(work: Work, operation: Operation, actor: Actor) -> None:
     """All chunks in one transaction; when one line fails, nothing is written and the report says why."""
+    reported: dict[int, list[Reported]] = {}
     try:
         async with work.writing(Note(actor=actor.id)) as ctx:
             ctx.actor = actor
-            outcomes: list[Outcome] = []
             for number in await open_chunks(work.server, operation.id):
-                outcomes += await written_chunk(work, ctx, operation, number)
+                reported[number] = await written_chunk(work, ctx, operation, number)
+            outcomes = [outcome for chunk in reported.values() for _, outcome in chunk]
             refuse_if_atomic("atomic", outcomes)
             row = await ctx.find(operations, operation.id, lock=True)
             if row is None or row.status != "running":
                 raise BatchRefused([])
             await count_up(ctx, row, outcomes)
     except BatchRefused as refusal:
-        await keep_refusal(work, operation, refusal)
+        await keep_refusal(work, operation, reported)
+        await finish(work, operation, "failed", refusal)
         return
     await finish(work, operation, "done")
 
 
-async def keep_refusal(work: Work, operation: Operation, refusal: BatchRefused) -> None:
+async def keep_refusal(work: Work, operation: Operation, reported: dict[int, list[Reported]]) -> None:
     """Store which lines an atomic operation failed at; the others were not written either."""
     async with work.server.database.writing(Note(request_id=work.id)) as connection:
-        for number in await open_chunks(work.server, operation.id):
-            stretch = refusal.outcomes[number * CHUNK_LINES : (number + 1) * CHUNK_LINES]
-            failed = [each if each.status == "failed" else Outcome("unchanged", each.id) for each in stretch]
-            await keep_report(connection, operation.id, number, failed, work.id)
-    await finish(work, operation, "failed", refusal)
+        for number, chunk in reported.items():
+            said = [(line, each if each.status == "failed" else Outcome("not-written")) for line, each in chunk]
+            await keep_report(connection, operation.id, number, said, work.id)
 
 
 async def finish(work: Work, operation: Operation, status: str, problem: Problem | None = None) -> None:

@@ -37,10 +37,10 @@ async def test_a_load_is_stored_watched_and_reported_line_by_line(idle: Cast) ->
     assert [after[name] for name in ("status", "total", "created", "failed")] == ["done", 4, 3, 1]
     assert after["started_at"] <= after["finished_at"]
     reported = await report(idle.ada, operation)
-    assert [(each["n"], each["status"]) for each in reported] == [
-        (0, "created"), (1, "created"), (2, "failed"), (3, "created"),
+    assert [(each["line"], each["status"]) for each in reported] == [
+        (1, "created"), (2, "created"), (3, "failed"), (4, "created"),
     ]  # fmt: skip
-    assert [each["n"] for each in await report(idle.ada, operation, "?status=failed")] == [2]
+    assert [each["line"] for each in await report(idle.ada, operation, "?status=failed")] == [3]
     assert await texts(idle.ada) == ["Call 0", "Call 1", "Call 2"]
 
 
@@ -50,8 +50,34 @@ async def test_broken_lines_fail_alone_and_blank_ones_are_none(idle: Cast) -> No
     body = b"\n \n" + good + b"\r\n" + b"\n".join(broken) + b"\n\n" + good.rstrip(b"\n").replace(b",", b",\r", 1)
     after = await done(idle, idle.ada, operation := await stored(idle.ada, PATH, body))
     assert [after[name] for name in ("total", "created", "failed")] == [9, 2, 7]
-    codes = [each["problem"]["code"] for each in await report(idle.ada, operation, "?status=failed")]
+    failed = await report(idle.ada, operation, "?status=failed")
+    assert [each["line"] for each in failed] == [5, 6, 7, 8, 9, 10, 11], "blank lines are counted as an editor does"
+    codes = [each["problem"]["code"] for each in failed]
     assert codes == ["wrong-json", "invalid", "invalid", "wrong-json", "invalid", "wrong-json", "wrong-json"]
+
+
+async def test_whole_chunks_of_blank_lines_are_counted_and_not_kept(idle: Cast) -> None:
+    good = ndjson(reminders(1))
+    operation = await stored(idle.ada, PATH, b"\r\n" * (3 * CHUNK_LINES + 4) + good + b"\n" * CHUNK_LINES + good)
+    kept = await idle.server.database.pool.fetch("SELECT number FROM operation_chunks ORDER BY number")
+    assert ([record["number"] for record in kept], operation["total"]) == ([3, 4], 2)
+    await done(idle, idle.ada, operation)
+    assert [each["line"] for each in await report(idle.ada, operation)] == [3 * CHUNK_LINES + 5, 4 * CHUNK_LINES + 6]
+
+
+async def test_a_line_that_failed_repeats_the_key_that_it_named(idle: Cast) -> None:
+    organization = await approved(idle)
+    key = {"organization_id": organization["id"], "source": "ats", "external_id": "7" * 300}
+    lines = [
+        {**key, "title": "Job"},
+        {**key, "external_id": {"a": 1}},
+        {**key, "external_id": 7, "organization_id": None},
+    ]
+    await done(idle, idle.ada, operation := await stored(idle.ada, "/v1/jobs:batch", lines))
+    assert [each["key"] for each in await report(idle.ada, operation)] == [
+        {**key, "external_id": "7" * 200}, {"organization_id": organization["id"], "source": "ats"},
+        {"source": "ats", "external_id": "7"},
+    ]  # fmt: skip
 
 
 async def test_a_line_may_come_in_any_pieces(idle: Cast) -> None:
@@ -76,8 +102,9 @@ async def test_an_atomic_load_with_a_fault_writes_nothing_and_reports_the_lines(
     after = await done(idle, idle.ada, operation)
     assert [after[name] for name in ("status", "created", "failed")] == ["failed", 0, 1]
     assert after["problem"]["code"] == "batch-refused"
-    assert [each["n"] for each in await report(idle.ada, operation, "?status=failed")] == [CHUNK_LINES + 1]
-    assert len(await report(idle.ada, operation)) == CHUNK_LINES + 2
+    *others, last = await report(idle.ada, operation)
+    assert (last["line"], last["status"]) == (CHUNK_LINES + 2, "failed")
+    assert others == [{"line": n, "status": "not-written"} for n in range(1, CHUNK_LINES + 2)]
     assert await count(idle) == 0
 
 
@@ -124,7 +151,7 @@ async def test_a_worker_that_dies_between_chunks_is_taken_over_without_loss_or_d
         assert (after["status"], after["created"], after["failed"]) == ("done", 2 * CHUNK_LINES + 1, 0)
     found = await idle.server.database.pool.fetchval("SELECT count(DISTINCT text) FROM reminders")
     assert (found, await count(idle)) == (2 * CHUNK_LINES + 1,) * 2
-    assert [each["n"] for each in await report(idle.ada, operation)] == list(range(2 * CHUNK_LINES + 1))
+    assert [each["line"] for each in await report(idle.ada, operation)] == list(range(1, 2 * CHUNK_LINES + 2))
 
 
 async def test_a_chunk_and_its_report_are_one_transaction(idle: Cast) -> None:

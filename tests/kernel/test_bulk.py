@@ -1,10 +1,12 @@
 """Many writes in one request: each is judged as if it came alone, and each says what became of it."""
 
-from asyncio import gather
+from asyncio import create_task, gather
 from typing import Any
 
 import pytest
+from spine import until
 
+from guildhouse.kernel.db import Note
 from tests.cast import Caller, Cast
 from tests.contracts.conftest import settled
 from tests.jobs.openings import posted
@@ -204,3 +206,43 @@ async def test_batches_that_meet_on_the_same_rows_never_deadlock(cast: Cast) -> 
     answers = await gather(*(batch(cast.ada, "reminders", *ops) for ops in (forward, back) * 3))
     assert [answer["failed"] for answer in answers] == [0] * 6
     assert len(set(await texts(cast.ada))) == 1
+
+
+async def test_batches_that_upsert_the_same_new_rows_at_once_all_succeed(cast: Cast) -> None:
+    organization = await approved(cast)
+    key = {"organization_id": organization["id"], "source": "ats"}
+
+    def ops(title: str) -> list[Body]:
+        return [{"op": "upsert", "data": {**key, "external_id": str(n), "title": title}} for n in range(30)]
+
+    answers = await gather(*(batch(cast.ada, "jobs", *ops(title)) for title in ("one", "one", "two", "two")))
+    assert [answer["failed"] for answer in answers] == [0] * 4
+    assert sum(answer["created"] for answer in answers) == 30
+    rows = await cast.server.database.pool.fetch("SELECT version, title FROM jobs")
+    assert len(rows) == 30
+    assert len({row["title"] for row in rows}) == 1
+
+
+async def test_an_upsert_that_was_overtaken_is_judged_by_the_row_that_is_there(cast: Cast) -> None:
+    organization = await approved(cast)
+    data = {"organization_id": organization["id"], "source": "ats", "external_id": "1", "title": "Theirs"}
+    async with cast.server.database.writing(Note()) as other:
+        await other.execute(
+            "INSERT INTO jobs (id, organization_id, source, external_id, title, skills, tags, posted_at, status, scopes) "
+            "VALUES (gen_random_uuid(), $1, 'ats', '1', 'Theirs', '{}', '{}', now(), 'draft', $2)",
+            organization["id"], [f"organization:{organization['id']}:members"],
+        )  # fmt: skip
+        late = [
+            create_task(batch(cast.ada, "jobs", {"op": "upsert", "data": {**data, "title": t}}))
+            for t in ("Theirs", "Ours")
+        ]
+        create = create_task(batch(cast.ada, "jobs", {"op": "create", "data": data}))
+        await until(lambda: waiting(cast, 3))
+    assert [statuses(await each) for each in late] in ([["changed"], ["changed"]], [["unchanged"], ["changed"]])
+    assert statuses(await create) == ["already-exists"]
+
+
+async def waiting(cast: Cast, count: int) -> bool:
+    """Whether so many statements wait for somebody's lock."""
+    sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    return int(await cast.server.database.pool.fetchval(sql)) >= count

@@ -86,6 +86,9 @@ class OutcomeBody(Shape):
     status: Literal["created", "changed", "unchanged", "removed", "restored", "failed"]
     id: str | None = Field(default=None, examples=["019a9f3c-7c00-7000-8000-000000000001"])
     version: int | None = Field(default=None, examples=[1])
+    key: dict[str, str] | None = Field(
+        default=None, description="Of one that failed: the key that its data named the row by.", examples=[None]
+    )
     problem: ProblemBody | None = Field(default=None, examples=[None])
 
 
