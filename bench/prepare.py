@@ -98,7 +98,9 @@ async def prepare(dsn: str, jobs: int) -> Prepared:
             outcomes = await write_many(ctx, app.HOUSE.resources["jobs"], ops)
             assert all(each.status == "created" for each in outcomes), outcomes[0]
     async with database.reading() as connection:
+        # The limit writes to a table of the same size: an index that is empty costs less to grow.
         await connection.execute("CREATE TABLE bare_jobs (LIKE jobs INCLUDING ALL)")
+        await connection.execute("INSERT INTO bare_jobs SELECT * FROM jobs")
         await connection.execute("VACUUM ANALYZE")
         place = await connection.fetchrow(
             "SELECT posted_at, id FROM jobs ORDER BY posted_at DESC, id DESC OFFSET $1 LIMIT 1",

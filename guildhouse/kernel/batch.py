@@ -4,6 +4,7 @@ An operation's lines are stored in the transaction that answers 202. A task then
 chunk's rows and its report in one transaction: killed at any moment, it goes on with the first chunk that has no report.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -31,7 +32,8 @@ from guildhouse.kernel.writing import perform
 
 MOST_INLINE = 1000
 CHUNK_LINES = 1000
-Reported: TypeAlias = tuple[int, Outcome]  # a line of the file, counted from 1, and what became of it
+Line: TypeAlias = tuple[int, Op | Problem]  # a line of the file, counted from 1, and what it asks for
+Reported: TypeAlias = tuple[int, Outcome]  # the same, and what became of it
 NDJSON = ("application/x-ndjson", "application/jsonl", "application/ndjson")
 
 
@@ -197,11 +199,29 @@ async def run_batch(work: Work) -> None:
 
 
 async def run_each(work: Work, operation: Operation, actor: Actor) -> None:
-    """Chunk after chunk, until all are written or somebody cancels."""
-    for number in await open_chunks(work.server, operation.id):
-        if not await run_chunk(work, operation, actor, number):
-            return
+    """Chunk after chunk, until all are written or somebody cancels. The next is read while this one is being written."""
+    numbers = await open_chunks(work.server, operation.id)
+    ahead = [asyncio.create_task(read_chunk(work.server, operation.id, number)) for number in numbers[:1]]
+    try:
+        for n, number in enumerate(numbers, 1):
+            lines = await ahead.pop()
+            ahead = [asyncio.create_task(read_chunk(work.server, operation.id, each)) for each in numbers[n : n + 1]]
+            if not await run_chunk(work, operation, actor, number, lines):
+                return
+    finally:
+        for each in ahead:
+            each.cancel()
     await finish(work, operation, "done")
+
+
+async def read_chunk(server: Server, operation_id: str, number: int) -> list[Line]:
+    """The lines of a chunk as writes; blank ones are left out, but counted."""
+    async with server.database.reading() as connection:
+        chunk: bytes = await connection.fetchval(
+            "SELECT lines FROM operation_chunks WHERE operation_id = $1 AND number = $2", operation_id, number
+        )
+    first = number * CHUNK_LINES + 1
+    return [(first + place, read_line(line)) for place, line in written_lines(chunk)]
 
 
 async def actor_of(server: Server, operation: Operation) -> Actor:
@@ -231,32 +251,31 @@ async def open_chunks(server: Server, operation_id: str) -> list[int]:
     return [record["number"] for record in records]
 
 
-async def run_chunk(work: Work, operation: Operation, actor: Actor, number: int) -> bool:
+async def run_chunk(
+    work: Work, operation: Operation, actor: Actor, number: int, lines: list[Line] | None = None
+) -> bool:
     """One chunk in one transaction, with its report and the operation's new counts; False when it was cancelled."""
+    lines = lines if lines is not None else await read_chunk(work.server, operation.id, number)
     async with work.writing(Note(actor=actor.id)) as ctx:
         ctx.actor = actor
         row = await ctx.find(operations, operation.id, lock=True)
         if row is None or row.status != "running":
             return False
-        outcomes = await written_chunk(work, ctx, row, number)
+        outcomes = await written_chunk(work, ctx, row, number, lines)
         await count_up(ctx, row, [each for _, each in outcomes])
     return True
 
 
-async def written_chunk(work: Work, ctx: Context, operation: Operation, number: int) -> list[Reported]:
+async def written_chunk(
+    work: Work, ctx: Context, operation: Operation, number: int, lines: list[Line]
+) -> list[Reported]:
     """Write the lines of one chunk and store what became of them."""
-    chunk: bytes = await ctx.connection.fetchval(
-        "SELECT lines FROM operation_chunks WHERE operation_id = $1 AND number = $2", operation.id, number
-    )
     resource = ctx.house.resources[operation.resource]
-    lines = written_lines(chunk)
-    ops = [read_line(line) for _, line in lines]
     left = None if operation.most is None else operation.most - sum(getattr(operation, name) for name in WRITES)
-    outcomes = await write_many(ctx, resource, ops, left)
+    outcomes = await write_many(ctx, resource, [op for _, op in lines], left)
     if any(each.revealed for each in outcomes):
         raise ShownOnce(resource=resource.path)
-    first = number * CHUNK_LINES + 1
-    reported = [(first + place, outcome) for (place, _), outcome in zip(lines, outcomes, strict=True)]
+    reported = [(line, outcome) for (line, _), outcome in zip(lines, outcomes, strict=True)]
     await keep_report(ctx.connection, operation.id, number, reported, work.id)
     return reported
 
@@ -294,7 +313,8 @@ async def run_atomic(work: Work, operation: Operation, actor: Actor) -> None:
         async with work.writing(Note(actor=actor.id)) as ctx:
             ctx.actor = actor
             for number in await open_chunks(work.server, operation.id):
-                reported[number] = await written_chunk(work, ctx, operation, number)
+                lines = await read_chunk(work.server, operation.id, number)
+                reported[number] = await written_chunk(work, ctx, operation, number, lines)
             outcomes = [outcome for chunk in reported.values() for _, outcome in chunk]
             refuse_if_atomic("atomic", outcomes)
             row = await ctx.find(operations, operation.id, lock=True)
