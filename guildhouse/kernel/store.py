@@ -20,7 +20,7 @@ from guildhouse.kernel.row import Row
 from guildhouse.kernel.scopes import MEMBERS, PUBLIC
 
 R = TypeVar("R", bound=Row)
-# A statement says its own note: the row triggers run when it ends, after `noted` was read.
+# A statement says its own note: the log's triggers run when it ends, after `noted` was read.
 NOTED = "WITH noted AS (SELECT set_config('guildhouse.note', $1, true))"
 ERASED = "SELECT DISTINCT resource, row_id FROM changes WHERE xid = pg_current_xact_id() AND verb = 'erased'"
 

@@ -9,7 +9,7 @@ from spine import added, running, until
 from guildhouse.kernel.db import Database
 from guildhouse.kernel.log.readers.tail import Tail
 from guildhouse.kernel.log.sequencer import Sequencer
-from guildhouse.kernel.log.wake import Bell, Wake, backoff, first
+from guildhouse.kernel.log.wake import Bell, Wake, backoff, first, tied
 
 pytestmark = pytest.mark.anyio
 
@@ -31,6 +31,20 @@ async def test_first_returns_with_the_first_event_or_when_the_time_is_over() -> 
     await asyncio.wait_for(first(silent, ringing, within=5), 1)
     await first(silent, within=0.01)
     assert not silent.is_set()
+
+
+async def test_who_waits_for_an_event_that_is_tied_hears_of_the_stop() -> None:
+    news, stop = asyncio.Event(), asyncio.Event()
+    with tied(news, stop):
+        asyncio.get_running_loop().call_later(0.01, stop.set)
+        await asyncio.wait_for(first(news, within=30), 5)
+        assert news.is_set()
+    news, stop = asyncio.Event(), asyncio.Event()
+    with tied(news, stop):
+        pass
+    stop.set()
+    await first(news, within=0.01)
+    assert not news.is_set()
 
 
 def test_waiting_after_failures_grows_up_to_a_limit() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from guildhouse.kernel.log.changes import Change, Head
 
-REMEMBERED = 10_000
+REMEMBERED = 2000
 
 
 class Recent:
