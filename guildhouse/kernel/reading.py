@@ -84,9 +84,9 @@ def cursor_key(call: Call) -> bytes:
 
 
 def binding_of(call: Call, resource: Resource[Any]) -> bytes:
-    """All of the query that a cursor is bound to."""
-    rest = sorted((name, value) for name, value in call.query if name != "cursor")
-    return f"{resource.name}?{urlencode(rest)}".encode()
+    """All of the query that a cursor is bound to. No name and no value has a NUL in it, so that none runs into another."""
+    rest = sorted(f"{name}\0{value}" for name, value in call.query if name != "cursor")
+    return "\0\0".join([resource.name, *rest]).encode()
 
 
 def etag_of_list(call: Call, resource: Resource[Any], asked: Listing, form: str) -> str:
@@ -120,9 +120,9 @@ def links_of(call: Call, resource: Resource[Any], page: Page) -> dict[str, str |
 
 def link_header(call: Call, links: dict[str, str | None]) -> dict[str, str]:
     """RFC 8288 links to the pages around."""
-    rest = [(name, value) for name, value in call.query if name != "cursor"]
-    path = call.scope["path"]
-    found = [f'<{path}?{urlencode([*rest, ("cursor", c)])}>; rel="{rel}"' for rel, c in links.items() if c]
+    rest = urlencode([(name, value) for name, value in call.query if name != "cursor"])
+    start = f"<{call.scope['path']}?{rest}{'&' if rest else ''}cursor="  # a cursor is of characters that need no escape
+    found = [f'{start}{cursor}>; rel="{rel}"' for rel, cursor in links.items() if cursor]
     return {"Link": ", ".join(found)} if found else {}
 
 

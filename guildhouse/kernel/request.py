@@ -93,7 +93,12 @@ class Call:
 
     def param(self, name: str) -> str | None:
         """One parameter of the query string, or None."""
-        return next((value for key, value in self.query if key == name), None)
+        return self.params.get(name)
+
+    @cached_property
+    def params(self) -> dict[str, str]:
+        """The parameters by name."""
+        return dict(self.query)
 
     @cached_property
     def prefer(self) -> Mapping[str, str]:
