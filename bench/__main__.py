@@ -60,7 +60,7 @@ def server(arguments: list[str], port: int, **environment: str) -> Iterator[int]
 
 def wait_for(port: int) -> None:
     """Until something listens."""
-    for _ in range(200):
+    for _ in range(900):
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/health")
         except urllib.error.HTTPError:
