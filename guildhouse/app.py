@@ -17,6 +17,7 @@ from guildhouse.config import Config
 from guildhouse.kernel import batch, health, operation, retention, telemetry
 from guildhouse.kernel.db import Database
 from guildhouse.kernel.document import docs_pages
+from guildhouse.kernel.files import Directory
 from guildhouse.kernel.headers import Edge, install_problem_handlers, with_cors
 from guildhouse.kernel.http import Api
 from guildhouse.kernel.limits import Limits
@@ -68,7 +69,16 @@ async def running(config: Config, dsn: str) -> AsyncIterator[Running]:
         tail = Tail(database, wake)
         await tail.begin()
         tail.subscribe(identity.memory.hear, identity.memory.forget_all)
-        server = Server(config, HOUSE, database, tail, Limits(config.limits), identity, await secret_of(database))
+        server = Server(
+            config,
+            HOUSE,
+            database,
+            tail,
+            Limits(config.limits),
+            identity,
+            await secret_of(database),
+            Directory(config.data / "files"),
+        )
         await stack.enter_async_context(spine(server, wake))
         edge = Edge(with_cors(web(server), config), config)
         gc.collect()

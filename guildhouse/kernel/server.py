@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from guildhouse.config import Config
 from guildhouse.kernel.actor import Actor
 from guildhouse.kernel.db import Connection, Database
+from guildhouse.kernel.files import Files
 from guildhouse.kernel.limits import Limits
 from guildhouse.kernel.log.readers.tail import Tail
 from guildhouse.kernel.manifest import House
@@ -32,7 +33,7 @@ class Identity(Protocol):
 
 @dataclass
 class Server:
-    """Settings, the house, its database, the follower of the log, and who can tell who calls.
+    """Settings, the house, its database, the follower of the log, who can tell who calls, and where files are kept.
 
     `secret` is 32 random bytes that are made once and kept in the database.
     """
@@ -44,6 +45,7 @@ class Server:
     limits: Limits
     identity: Identity
     secret: bytes
+    files: Files
     keys: dict[str, bytes] = field(default_factory=dict)
     remembered: Remembered = field(default_factory=Remembered)
 

@@ -221,4 +221,4 @@ async def lay_gadgets(connection: Connection, rows: Sequence[dict[str, Any]] = (
 def server_of(**settings: Any) -> Server:
     """A server of this house for what needs no database: nothing runs in it, and nobody can sign in."""
     nothing: Any = None
-    return Server(load(**settings), house, nothing, nothing, Limits(0), nothing, bytes(32))
+    return Server(load(**settings), house, nothing, nothing, Limits(0), nothing, bytes(32), nothing)

@@ -1,0 +1,176 @@
+"""Files: where the house keeps what is too large for a row. One small protocol, and a directory that keeps it.
+
+A file is written whole or not at all, and never changed: what `write` has answered for is on the disk.
+"""
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncIterable, AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from secrets import token_hex
+from typing import IO, Protocol
+
+from guildhouse.kernel.errors import NotFound
+
+PIECE = 1 << 20  # bytes that are written, or read, at a time
+SEGMENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")  # starts with no dot: those are the ones being written
+DEEPEST = 6
+
+
+class NoSuchFile(NotFound):
+    """There is no file of this name; it may have been removed meanwhile."""
+
+
+class WrongFileName(ValueError):
+    """A name that could lead out of the place where files are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file that was written: its bytes, and their SHA-256 in hexadecimal."""
+
+    size: int
+    sha256: str
+
+
+class Files(Protocol):
+    """Where files are kept. A name reads `imports/<id>/upload`: segments of letters, digits, `.`, `_` and `-`."""
+
+    async def write(self, name: str, chunks: AsyncIterable[bytes]) -> Stored:
+        """Keep these bytes under a name, in place of what it had; durable when it returns, nothing when it raises."""
+
+    def read(self, name: str, offset: int = 0) -> AsyncIterator[bytes]:
+        """The bytes from `offset` on, in pieces. Raises `NoSuchFile`."""
+
+    def lent(self, name: str) -> AbstractAsyncContextManager[Path]:
+        """The file as a path of this machine for as long as the block lasts, to be read only. Raises `NoSuchFile`."""
+
+    async def remove(self, name: str) -> None:
+        """Remove a file; one that is not there is no error."""
+
+    async def names(self, prefix: str = "") -> list[str]:
+        """The names that start so, in order."""
+
+
+def checked_name(name: str) -> str:
+    """The name, if it is one: no way up, no hidden file, nothing that a file system reads differently."""
+    segments = name.split("/")
+    if len(segments) > DEEPEST or not all(SEGMENT.fullmatch(each) for each in segments):
+        raise WrongFileName(name[:200])
+    return name
+
+
+class Directory:
+    """Files in a directory of this machine that only the server's own account can enter. Made when it is first needed."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, name: str) -> Path:
+        """Where a file of this name is, or would be."""
+        return self.root / checked_name(name)
+
+    async def write(self, name: str, chunks: AsyncIterable[bytes]) -> Stored:
+        """Written beside its place, flushed to the disk, then moved there, and the move flushed, too."""
+        path = self.path(name)
+        beside = path.with_name(f".{token_hex(8)}")
+        file = await asyncio.to_thread(opened_new, self.root, beside)
+        try:
+            with file:
+                stored = await poured(file, chunks)
+            await asyncio.to_thread(beside.replace, path)
+        except BaseException:
+            beside.unlink(missing_ok=True)  # at once: the task may be cancelled, and nothing may wait here
+            raise
+        await asyncio.to_thread(flush_directories, path.parent, self.root)
+        return stored
+
+    async def read(self, name: str, offset: int = 0) -> AsyncIterator[bytes]:
+        """The bytes from `offset` on."""
+        file = await asyncio.to_thread(opened, self.path(name))
+        with file:
+            file.seek(offset)
+            while piece := await asyncio.to_thread(file.read, PIECE):
+                yield piece
+
+    @asynccontextmanager
+    async def lent(self, name: str) -> AsyncIterator[Path]:
+        """The file itself."""
+        path = self.path(name)
+        if not await asyncio.to_thread(path.is_file):
+            raise NoSuchFile
+        yield path
+
+    async def remove(self, name: str) -> None:
+        """Remove a file, and what is left empty above it."""
+        await asyncio.to_thread(removed, self.path(name), self.root)
+
+    async def names(self, prefix: str = "") -> list[str]:
+        """The names that start so, in order; what is being written just now has none yet."""
+        found = await asyncio.to_thread(lambda: [path for path in self.root.rglob("*") if path.is_file()])
+        named = [path.relative_to(self.root).as_posix() for path in found if not path.name.startswith(".")]
+        return sorted(name for name in named if name.startswith(prefix))
+
+
+def opened_new(root: Path, path: Path) -> IO[bytes]:
+    """A new file for the server's own account, with the directories above it."""
+    for directory in [root, *reversed([each for each in path.parents if root in each.parents])]:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", buffering=0)
+
+
+def opened(path: Path) -> IO[bytes]:
+    """An existing file, to read."""
+    try:
+        return path.open("rb")
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise NoSuchFile from error
+
+
+async def poured(file: IO[bytes], chunks: AsyncIterable[bytes]) -> Stored:
+    """Write the chunks as they come, in larger pieces, and flush them to the disk."""
+    digest, size, waiting = sha256(), 0, bytearray()
+
+    def write() -> None:
+        digest.update(waiting)
+        view = memoryview(waiting)
+        while view:
+            view = view[file.write(view) :]
+
+    async for chunk in chunks:
+        size += len(chunk)
+        waiting += chunk
+        if len(waiting) >= PIECE:
+            await asyncio.to_thread(write)
+            waiting = bytearray()
+    await asyncio.to_thread(write)
+    await asyncio.to_thread(os.fsync, file.fileno())
+    return Stored(size, digest.hexdigest())
+
+
+def flush_directories(directory: Path, root: Path) -> None:
+    """Make the entries of these directories durable: a file whose name is lost is lost."""
+    for each in (directory, *directory.parents):
+        number = os.open(each, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+        if each == root.parent:
+            return
+
+
+def removed(path: Path, root: Path) -> None:
+    """Remove a file and the directories that it leaves empty."""
+    path.unlink(missing_ok=True)
+    for directory in path.parents:
+        if directory == root or root not in directory.parents:
+            return
+        try:
+            directory.rmdir()
+        except OSError:  # something else is in there
+            return
