@@ -20,6 +20,8 @@ from guildhouse.kernel.document import docs_pages
 from guildhouse.kernel.files import Directory
 from guildhouse.kernel.headers import Edge, install_problem_handlers, with_cors
 from guildhouse.kernel.http import Api
+from guildhouse.kernel.importing import import_, import_doors, mapping
+from guildhouse.kernel.importing import running as importing
 from guildhouse.kernel.limits import Limits
 from guildhouse.kernel.log.readers.reader import ReaderLoop
 from guildhouse.kernel.log.readers.tail import Tail
@@ -32,11 +34,11 @@ from guildhouse.kernel.tasks import Workers, feeder
 
 KERNEL = Manifest(
     "kernel",
-    resources=(operation.operations,),
-    verbs=operation.verbs,
-    doors=batch.doors,
-    tasks=(*batch.tasks, *(each.task for each in retention.schedules)),
-    schedules=retention.schedules,
+    resources=(operation.operations, import_.imports, mapping.mappings),
+    verbs=(*operation.verbs, *import_.verbs),
+    doors=(*batch.doors, *import_doors.doors),
+    tasks=(*batch.tasks, *(each.task for each in retention.schedules), *importing.tasks),
+    schedules=(*retention.schedules, *importing.schedules),
 )
 
 # Lower domains first: each may lean on those before it.

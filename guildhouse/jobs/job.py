@@ -5,14 +5,15 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, Uuid
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from guildhouse.jobs.carried import CARRY
 from guildhouse.kernel import store
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import Conflict, invalid
 from guildhouse.kernel.may import anyone, holds, is_person, value_in
-from guildhouse.kernel.resource import Carry, Find, May, Resource, Shapes, Verb
+from guildhouse.kernel.resource import Find, May, Resource, Shapes, Verb
 from guildhouse.kernel.row import Row
 from guildhouse.kernel.scopes import PUBLIC, scope
 from guildhouse.kernel.shapes import Country, Currency, Day, Id, Line, Moment, Money, Prose, ReadShape, Shape, Tag, Url
@@ -104,6 +105,7 @@ class Job(Row):
         Index("ix_jobs_posted_at_id", "posted_at", "id"),
         Index("ix_jobs_created_at_id", "created_at", "id"),
         Index("ix_jobs_title_id", "title", "id"),
+        Index("ix_jobs_lower_title", text("lower(title)")),
         Index("ix_jobs_closes_on_id", "closes_on", "id"),
         Index("ix_jobs_salary_max_id", "salary_max", "id"),
         Index("ix_jobs_salary_min", "salary_min"),
@@ -335,15 +337,7 @@ jobs = Resource(
         text={"title": "A", "organization_name": "B", "skills": "B", "city": "C", "description": "C"},
         default="-posted_at",
     ),
-    carry=Carry(
-        key=("organization_id", "source", "external_id"),
-        columns=(
-            "organization_id", "source", "external_id", "title", "organization_name", "unit", "description",
-            "employment_type", "term", "workplace", "city", "region", "country", "latitude", "longitude", "salary_min",
-            "salary_max", "salary_currency", "salary_period", "skills", "tags", "opens_on", "closes_on", "posted_at",
-            "url",
-        ),
-    ),
+    carry=CARRY,
 )  # fmt: skip
 
 

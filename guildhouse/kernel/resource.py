@@ -81,10 +81,20 @@ class Log:
 
 @dataclass(frozen=True)
 class Carry:
-    """How rows come in and go out in bulk: the key that an upsert finds a row by, and whose key that is."""
+    """How rows come in and go out in bulk: the key that an upsert finds a row by, and whose key that is.
+
+    Two rows that agree in what they say of `alike` may be the same thing twice; its first column has an index on
+    `lower(...)`. `headers` are other names of a field in people's files, `words` other words for its values, `pay` the
+    fields that one cell about pay fills (low, high, currency, period), `shapes` where foreign formats are declared.
+    """
 
     key: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    alike: tuple[str, ...] = ()
+    headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    words: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    pay: tuple[str, str, str, str] | None = None
+    shapes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

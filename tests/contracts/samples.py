@@ -149,11 +149,38 @@ async def reminder(cast: Cast) -> Sample:
     return Sample(cast.ben, row, cast.cleo, create, {"text": "Call them"})
 
 
+async def import_(cast: Cast) -> Sample:
+    response = await cast.ada.client.post("/v1/imports?resource=reminders&name=calls.csv", content=b"text\nCall Ben\n")
+    assert response.status_code == 202, response.text
+    return Sample(cast.ada, await rested(cast.ada, response.json()["id"]), cast.cleo, None, {"mode": "atomic"})
+
+
+async def rested(caller: Caller, import_id: str) -> dict[str, Any]:
+    """The import, once nothing works on it."""
+    for _ in range(400):
+        row: dict[str, Any] = (await caller.get(f"/v1/imports/{import_id}")).json()
+        if row["status"] not in ("reading", "judging", "applying", "taking_back"):
+            return row
+        await sleep(0.05)
+    raise AssertionError(f"the import did not come to rest: {row}")
+
+
+async def mapping(cast: Cast) -> Sample:
+    def create(n: int) -> dict[str, Any]:
+        plan = {"columns": [{"column": 0, "field": "text"}]}
+        return {"name": f"My list {n}", "resource": "reminders", "header": ["What"], "plan": plan}
+
+    row = await cast.ada.made("/v1/mappings", create(0))
+    return Sample(cast.ada, row, cast.cleo, lambda n: create(n + 1), {"name": "Another name"})
+
+
 SAMPLES: dict[str, Make] = {
     "api_keys": api_key,
     "applications": application,
+    "imports": import_,
     "invitations": invitation,
     "jobs": job,
+    "mappings": mapping,
     "memberships": membership,
     "notes": note,
     "operations": operation,

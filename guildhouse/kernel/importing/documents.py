@@ -1,0 +1,195 @@
+"""Documents: JSON, NDJSON, and what carries JSON or tables inside (HTML, ZIP), as rows. Runs in a process of its own.
+
+A document of a shape that a resource knows by name is read by that shape's own function; any other is flattened:
+`{"salary": {"min": 1}}` has a column `salary.min`.
+"""
+
+import csv
+import io
+import re
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html import unescape
+from pathlib import Path
+from typing import Any, TextIO
+
+import orjson
+
+from guildhouse.kernel.importing.sources import (
+    LARGEST_JSON,
+    LONGEST_CELL,
+    LONGEST_LINE,
+    MOST_COLUMNS,
+    SourceRow,
+    Unreadable,
+    check_unpacked,
+)
+
+DEEPEST = 6
+ABSENT = ""  # a cell of a column that this record does not have, in contrast to null
+SCRIPT = re.compile(r"<script[^>]*application/ld\+json[^>]*>(.*?)</script>", re.IGNORECASE | re.DOTALL)
+
+Claims = Callable[[Any], bool]
+Reads = Callable[[Any], Iterable[Mapping[str, Any]]]
+
+
+@dataclass(frozen=True)
+class ForeignShape:
+    """A file format of another program, by name: whether a document is one, and its rows by our fields.
+
+    Both functions know nothing but the document: parsed JSON, or of an archive `{"Profile.csv": [rows], ...}`.
+    """
+
+    name: str
+    claims: Claims
+    rows: Reads
+
+
+def load_document(path: Path, format_: str) -> Any:
+    """The document of a file that is one."""
+    if format_ == "zip":
+        return archive_of(path)
+    if path.stat().st_size > LARGEST_JSON:
+        raise Unreadable("json-too-large")
+    raw = path.read_bytes()
+    if format_ == "html":
+        found = [parsed(unescape(each).encode()) for each in SCRIPT.findall(raw.decode("utf-8", "replace"))]
+        return found[0] if len(found) == 1 else found
+    return parsed(raw)
+
+
+def parsed(raw: bytes) -> Any:
+    """JSON of any encoding that JSON may have."""
+    try:
+        return orjson.loads(raw if raw[:1] in b"{[" and 0 not in raw[:4] else recoded(raw))
+    except (orjson.JSONDecodeError, UnicodeError) as error:
+        raise Unreadable("broken-json") from error
+
+
+def recoded(raw: bytes) -> bytes:
+    """The document in UTF-8, without a byte order mark."""
+    for mark, encoding in ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"), (b"\xef\xbb\xbf", "utf-8")):
+        if raw.startswith(mark):
+            return raw[len(mark) :].decode(encoding).encode()
+    return raw
+
+
+def archive_of(path: Path) -> dict[str, Any]:
+    """The tables and documents of an archive by name: CSV as lists of rows, JSON as it is; others are left out."""
+    check_unpacked(path)
+    found: dict[str, Any] = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist()[:1000]:
+                kind = entry.filename.lower().rpartition(".")[2]
+                if kind in ("csv", "json") and entry.file_size <= LARGEST_JSON:
+                    raw = archive.read(entry)
+                    found[entry.filename] = table_in(raw) if kind == "csv" else parsed(raw)
+    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, EOFError) as error:
+        raise Unreadable("broken-archive") from error
+    return found
+
+
+def table_in(raw: bytes) -> list[dict[str, str]]:
+    """The rows of a CSV inside an archive; notes that some programs put above the header are passed over."""
+    lines = raw.decode("utf-8-sig", "replace").splitlines(keepends=True)
+    if lines and lines[0].startswith("Notes:"):
+        lines = lines[next((n for n, line in enumerate(lines) if not line.strip()), -1) + 1 :]
+    reader = csv.DictReader(io.StringIO("".join(lines)))
+    try:
+        return [{name: value or "" for name, value in row.items() if isinstance(name, str)} for row in reader]
+    except csv.Error as error:
+        raise Unreadable("broken-archive") from error
+
+
+def shape_of(document: Any, shapes: Sequence[ForeignShape], said: str | None) -> ForeignShape | None:
+    """The shape that somebody named, or the first that claims the document; `plain` is none of them."""
+    if said:
+        return next((each for each in shapes if each.name == said), None)
+    return next((each for each in shapes if claims(each, document)), None)
+
+
+def claims(shape: ForeignShape, document: Any) -> bool:
+    """Whether a document is of this shape; one that confuses the test is not."""
+    try:
+        return bool(shape.claims(document))
+    except (TypeError, KeyError, ValueError, AttributeError, IndexError):
+        return False
+
+
+def records_in(document: Any) -> list[Any]:
+    """The records of a document of no known shape."""
+    if isinstance(document, list):
+        return document
+    if isinstance(document, dict):
+        lists = [each for each in document.values() if isinstance(each, list) and any(map(is_record, each))]
+        return max(lists, key=len) if lists and not is_wide(document) else [document]
+    return [document]
+
+
+def is_record(value: Any) -> bool:
+    """Whether this could be a row."""
+    return isinstance(value, Mapping)
+
+
+def is_wide(document: Mapping[str, Any]) -> bool:
+    """Whether a document with lists is a record itself: it has more to say than how many there are."""
+    return sum(not isinstance(each, list | Mapping) for each in document.values()) > 8
+
+
+def record_rows(records: Iterable[Any], columns: list[str]) -> Iterator[SourceRow]:
+    """The records as rows; a column that is met for the first time is added to `columns`."""
+    places: dict[str, int] = {}
+    for number, record in enumerate(records, 1):
+        yield record_row(number, record, columns, places)
+
+
+def record_row(number: int, record: Any, columns: list[str], places: dict[str, int]) -> SourceRow:
+    """One record."""
+    if isinstance(record, Unreadable):
+        return SourceRow(number, [], record.why)
+    if not isinstance(record, Mapping):
+        return SourceRow(number, [], "no-object")
+    cells: list[Any] = [ABSENT] * len(columns)
+    fault = None
+    for name, value in flat(record):
+        if name not in places:
+            if len(columns) == MOST_COLUMNS:
+                fault = "too-many-columns"
+                continue
+            places[name] = len(columns)
+            columns.append(name)
+            cells.append(ABSENT)
+        if isinstance(value, str) and len(value) > LONGEST_CELL:
+            fault, value = "cell-too-long", value[:LONGEST_CELL]  # noqa: PLW2901 - the rest is not kept
+        cells[places[name]] = value
+    return SourceRow(number, cells, fault)
+
+
+def flat(record: Mapping[str, Any], before: str = "", depth: int = 1) -> Iterator[tuple[str, Any]]:
+    """The values of a record by their dotted names."""
+    for name, value in record.items():
+        if isinstance(value, Mapping) and value and depth < DEEPEST:
+            yield from flat(value, f"{before}{name}.", depth + 1)
+        else:
+            yield f"{before}{name}"[:200], value
+
+
+def line_records(file: TextIO) -> Iterator[Any]:
+    """The records of NDJSON; a line that is none is what is wrong with it."""
+    while line := file.readline(LONGEST_LINE):
+        if len(line) == LONGEST_LINE and not line.endswith("\n"):
+            while len(rest := file.readline(LONGEST_LINE)) == LONGEST_LINE and not rest.endswith("\n"):
+                pass
+            yield Unreadable("cell-too-long")
+        elif line.strip():
+            yield one_record(line)
+
+
+def one_record(line: str) -> Any:
+    """The record of a line."""
+    try:
+        return orjson.loads(line.encode("utf-8", "surrogateescape"))
+    except (orjson.JSONDecodeError, UnicodeError):
+        return Unreadable("broken-json")

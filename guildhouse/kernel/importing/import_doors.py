@@ -1,0 +1,252 @@
+"""The doors of imports that other resources do not have: the upload, the rows with their verdicts, the wrong ones."""
+
+import csv
+import io
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+from starlette.types import Send
+
+from guildhouse.kernel import store
+from guildhouse.kernel.answer import Answer
+from guildhouse.kernel.context import Context
+from guildhouse.kernel.door import Door
+from guildhouse.kernel.errors import BadRequest, Denied, Fault, NotFound, raise_if
+from guildhouse.kernel.formats import cell, dumps
+from guildhouse.kernel.ids import new_id
+from guildhouse.kernel.importing.import_ import Import, imports
+from guildhouse.kernel.importing.judging import VERDICTS, Lector, Line, narrowed
+from guildhouse.kernel.importing.unpacking import CHUNK_ROWS, header_of, upload_of
+from guildhouse.kernel.may import nobody
+from guildhouse.kernel.problems import fault_body
+from guildhouse.kernel.request import Call
+from guildhouse.kernel.resource import Resource
+from guildhouse.kernel.select import fetch_one
+from guildhouse.kernel.writing import perform
+
+MOST = 200
+WRONG = "what is wrong"
+OUTCOMES = ("created", "changed", "unchanged", "skipped", "failed")
+
+
+class NotImportable(BadRequest):
+    """`resource` is to name what the rows are. Rows can be imported into: {known}."""
+
+
+class WrongRowsQuery(BadRequest):
+    """`verdict` takes one of {verdicts}; `outcome` one of {outcomes}; `after` the `n` of a row; `limit` 1 to 200."""
+
+
+@dataclass(slots=True)
+class StreamedAnswer(Answer):
+    """An answer whose body is made while it is sent."""
+
+    chunks: AsyncIterator[bytes] | None = field(default=None)
+
+    async def send(self, send: Send, *, without_body: bool = False) -> None:
+        """Send it, piece by piece."""
+        headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in self.headers.items()]
+        headers.append((b"content-type", self.media_type.encode()))
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        if self.chunks is not None and not without_body:
+            async for chunk in self.chunks:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def importable(call: Call) -> dict[str, Resource[Any]]:
+    """The resources that rows can be imported into, by their nouns in addresses: those that are created by hand."""
+    resources = call.server.house.resources.values()
+    return {each.path: each for each in resources if each.shapes.create and each.may.create is not nobody}
+
+
+async def upload(call: Call) -> Answer:
+    """Take a file, whatever is in it, for rows of `?resource=`; `name` is the file's. It is read in the background."""
+    known = importable(call)
+    resource = known.get(call.param("resource") or "")
+    if resource is None:
+        raise NotImportable(known=", ".join(known))
+    if not call.actor.can(f"{resource.name}.write"):
+        raise Denied
+    import_id, name = new_id(), (call.param("name") or "").replace("\\", "/").rpartition("/")[2][:200]
+    stored = await call.server.files.write(upload_of(import_id), call.chunks(call.server.config.max_import))
+
+    async def act(ctx: Context) -> Answer:
+        raise_if([] if stored.size else [Fault("", "required", "the file is empty")])
+        row = await store.create(ctx, imports, {
+            "id": import_id, "person_id": call.actor.id, "resource": resource.name, "file_name": name or "upload",
+            "size": stored.size, "sha256": stored.sha256, "options": {}, "columns": [], "mode": "each", "known": "change",
+            "duplicates": "ask", "decisions": {}, "judged": {}, "written": {}, "taken_back": {},
+            "narrowed": None if call.actor.narrowed is None else sorted(call.actor.narrowed),
+        }, verb="created")  # fmt: skip
+        headers = {"Location": f"/v1/imports/{row.id}"}
+        return Answer(202, dumps({name: row.values()[name] for name in imports.readable}), headers=headers)
+
+    answer = None
+    try:
+        answer = await perform(call, act, body_digest=bytes.fromhex(stored.sha256))
+    finally:
+        if answer is None or "Location" not in answer.headers or import_id not in answer.headers["Location"]:
+            await call.server.files.remove(upload_of(import_id))
+    return answer
+
+
+async def held_import(call: Call) -> Import:
+    """The import of the address, if the actor sees it."""
+    async with call.server.database.reading() as connection:
+        record = await fetch_one(connection, imports, call.actor, call.row_id, "*")
+    if record is None:
+        raise NotFound
+    return imports.table.of(record)
+
+
+async def list_import_rows(call: Call) -> Answer:
+    """The rows of an import in their order: cells, what was read out of them, the verdict, what became of them."""
+    verdict, outcome, after, limit = asked(call)
+    row = await held_import(call)
+    found: list[dict[str, Any]] = []
+    async for told in told_rows(call, row, after + 1, verdict, outcome):
+        found.append(told)
+        if len(found) > limit:
+            break
+    more = len(found) > limit
+    page = {"next": str(found[limit - 1]["n"]) if more else "", "has_more": more, "limit": limit}
+    return Answer(200, dumps({"data": found[:limit], "page": page}), headers={"Cache-Control": "private, no-cache"})
+
+
+def asked(call: Call) -> tuple[str | None, str | None, int, int]:
+    """The verdict and the outcome wanted, the row to go on after, and how many rows."""
+    verdict, outcome = call.param("verdict"), call.param("outcome")
+    after, limit = call.param("after") or "-1", call.param("limit") or "50"
+    numbers = after.removeprefix("-").isdecimal() and limit.isdecimal() and len(after) < 10 and len(limit) < 10
+    if not numbers or verdict not in (None, *VERDICTS) or outcome not in (None, "duplicate", *OUTCOMES):
+        raise WrongRowsQuery(verdicts=", ".join(VERDICTS), outcomes=", ".join(OUTCOMES))
+    return verdict, outcome, int(after), max(1, min(int(limit), MOST))
+
+
+async def told_rows(
+    call: Call, row: Import, start: int, verdict: str | None = None, outcome: str | None = None
+) -> AsyncIterator[dict[str, Any]]:
+    """The rows from a place on, with all that is known of them; a chunk that has none of the wanted is not read."""
+    resource = call.server.house.resources[row.resource]
+    lector = Lector(row, resource, call.server.files, narrowed(call.actor, row))
+    number: int | None = max(start, 0) // CHUNK_ROWS
+    while number is not None:
+        async with call.server.database.reading() as connection:
+            chunk = await connection.fetchrow(CHUNK, row.id, number, verdict, outcome)
+        if chunk is None:
+            return
+        lines = await lector.chunk(chunk["number"], chunk["start"], chunk["length"], chunk["number"] * CHUNK_ROWS)
+        for place, line in enumerate(lines.lines):
+            told = told_row(
+                row, line, call.language, *(at(chunk[name], place) for name in ("verdicts", "outcomes", "returns"))
+            )
+            if line.n >= start and verdict in (None, told["verdict"]) and outcome in (None, told["outcome"]):
+                yield told
+        number = chunk["number"] + 1
+
+
+CHUNK = """
+SELECT number, start, length, verdicts, outcomes, returns FROM import_chunks
+WHERE import_id = $1 AND number >= $2
+    AND ($3::text IS NULL OR verdicts @> jsonb_build_array(jsonb_build_object('v', $3::text)))
+    AND ($4::text IS NULL OR outcomes @> jsonb_build_array(jsonb_build_object('o', $4::text)))
+ORDER BY number LIMIT 1
+"""
+
+
+def at(results: list[Any] | None, place: int) -> Mapping[str, Any]:
+    """What a chunk says of one of its rows, if it says anything yet."""
+    found: Mapping[str, Any] = results[place] if results and place < len(results) else {}
+    return found
+
+
+def told_row(
+    row: Import,
+    line: Line,
+    language: str,
+    verdict: Mapping[str, Any],
+    outcome: Mapping[str, Any],
+    back: Mapping[str, Any],
+) -> dict[str, Any]:
+    """One row as it is shown."""
+    names = header_of(row.columns)
+    by_field = {each["field"]: each["column"] for each in (row.plan or {}).get("columns", ())}
+    faults = outcome.get("faults") or verdict.get("faults") or []
+    return {
+        "n": line.n,
+        "line": line.line,
+        "cells": line.cells,
+        "read": line.data,
+        "verdict": verdict.get("v"),
+        "id": outcome.get("id") or verdict.get("id"),
+        "diff": verdict.get("diff"),
+        "duplicate": {name: verdict[name] for name in ("id", "row", "why") if name in verdict}
+        if verdict.get("v") == "duplicate" else None,
+        "decision": row.decisions.get(str(line.n)),
+        "faults": [
+            {**fault_body(Fault(**fault), language), "column": column_of(fault["pointer"], by_field, names)}
+            for fault in faults
+        ],
+        "outcome": outcome.get("o"),
+        "taken_back": back.get("r"),
+    }  # fmt: skip
+
+
+def column_of(pointer: str, by_field: Mapping[str, int], names: list[str]) -> str | None:
+    """The name of the column that a fault is about."""
+    column = by_field.get(pointer.strip("/").partition("/")[0])
+    return names[column] if column is not None and column < len(names) else None
+
+
+async def read_wrong_rows(call: Call) -> Answer:
+    """The rows that are wrong, or were not written, as a CSV of the same columns and one more that says why."""
+    row = await held_import(call)
+    name = quote(f"{row.file_name.rpartition('.')[0] or row.file_name} - wrong rows.csv")
+    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}", "Cache-Control": "private, no-cache"}
+    return StreamedAnswer(200, b"", "text/csv; charset=utf-8", headers, wrong_csv(call, row))
+
+
+async def wrong_csv(call: Call, row: Import) -> AsyncIterator[bytes]:
+    """The lines of the CSV. It can be mended, and loaded again as it is: the last column is no field's."""
+    names = header_of(row.columns)
+    yield b"\xef\xbb\xbf" + csv_line([*names, WRONG])
+    kinds = [(None, "failed"), (None, "duplicate")] if row.written else [("wrong", None)]
+    for verdict, outcome in kinds:
+        async for told in told_rows(call, row, 0, verdict, outcome):
+            cells = [*told["cells"], *[""] * (len(names) - len(told["cells"]))][: len(names)]
+            yield csv_line([*cells, why_of(told)])
+
+
+def why_of(told: Mapping[str, Any]) -> str:
+    """What is wrong with a row, in words."""
+    if told["faults"]:
+        places = [each["column"] or each["pointer"].strip("/") for each in told["faults"]]
+        words = [each["detail"] for each in told["faults"]]
+        return "; ".join(f"{place}: {word}" if place else word for place, word in zip(places, words, strict=True))
+    return "this may be here already" if told["outcome"] == "duplicate" else ""
+
+
+def csv_line(cells: list[Any]) -> bytes:
+    """One line of a CSV that a spreadsheet opens without running anything."""
+    text = io.StringIO()
+    csv.writer(text).writerow([listed(each) for each in cells])
+    return text.getvalue().encode()
+
+
+def listed(value: Any) -> str:
+    """A cell; a list as JSON, so that none of its parts is taken apart."""
+    return orjson.dumps(value).decode() if isinstance(value, list | dict) else cell(value)
+
+
+doors = (
+    Door("POST", "/v1/imports", "imports.write", "Upload a file to import rows from", upload, imports, "batch", 5,
+         gives=imports.shapes.read),
+    Door("GET", "/v1/imports/{id}/rows", "imports.read", "The rows of an import, and what is to become of each",
+         list_import_rows, imports, kind="read", cost=5),
+    Door("GET", "/v1/imports/{id}/wrong-rows.csv", "imports.read", "The wrong rows of an import, to be mended",
+         read_wrong_rows, imports, kind="read", cost=10),
+)  # fmt: skip

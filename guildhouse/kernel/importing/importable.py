@@ -1,0 +1,226 @@
+"""Importable: the fields that a file can fill, out of a resource's own shapes, and how the cells of each are read."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache, partial
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import orjson
+
+from guildhouse.kernel import shapes
+from guildhouse.kernel.errors import Fault
+from guildhouse.kernel.importing import amounts, days, values
+from guildhouse.kernel.importing.values import Hints, Unclear
+from guildhouse.kernel.resource import Resource
+
+ID = "id"
+PAY = "pay"
+
+
+@dataclass(frozen=True)
+class ImportField:
+    """A field that a file can fill. `kind` is what its cells hold: text, number, day, choice, list..."""
+
+    name: str
+    kind: str
+    read: Callable[[Any, Hints], Any]
+    known: tuple[str, ...] = ()
+
+
+@cache
+def fields_of(resource: Resource[Any]) -> Mapping[str, ImportField]:
+    """The fields that may be sent to create or to change a row, and `id`, which finds one; `pay` where it is declared."""
+    found = {ID: ImportField(ID, "id", read_text)}
+    for shape in (resource.shapes.update, resource.shapes.create):
+        if shape is not None:
+            for name, hint in get_type_hints(shape, include_extras=True).items():
+                if name in shape.model_fields:
+                    found[name] = field_of(resource, name, hint)
+    if resource.carry.pay:
+        found[PAY] = ImportField(PAY, "pay", read_pay)
+    return found
+
+
+def field_of(resource: Resource[Any], name: str, hint: Any) -> ImportField:
+    """A field by the type that its shape gives it."""
+    hint = without_none(hint)
+    for known, kind, read in KINDS:
+        if hint == known:
+            return ImportField(name, kind, read)
+    base = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    if get_origin(base) is Literal:
+        options = tuple(map(str, get_args(base)))
+        words = resource.carry.words.get(name, {})
+        return ImportField(name, "choice", partial(read_choice, known=options, words=words), options)
+    if get_origin(base) is list:
+        return ImportField(name, "list", read_list)
+    kind, read = PLAIN.get(base, ("object", read_object))
+    return ImportField(name, kind, read)
+
+
+def without_none(hint: Any) -> Any:
+    """The type without its None."""
+    if get_origin(hint) in (Union, UnionType):
+        rest = [each for each in get_args(hint) if each is not type(None)]
+        return rest[0] if len(rest) == 1 else str
+    return hint
+
+
+def read_text(cell: Any, _hints: Hints) -> str:
+    """Text, as it is; a number as its digits."""
+    if isinstance(cell, list | dict):
+        return orjson.dumps(cell).decode()
+    return values.text_of(str(cell)).strip()
+
+
+def read_line(cell: Any, hints: Hints) -> str:
+    """Text of one line."""
+    return " ".join(read_text(cell, hints).split())
+
+
+def read_number(cell: Any, hints: Hints, *, money: bool = False) -> float:
+    """A number."""
+    if isinstance(cell, int | float) and not isinstance(cell, bool):
+        return float(cell)
+    return amounts.number(money_text(read_text(cell, hints)) if money else read_text(cell, hints), hints, money=money)
+
+
+def money_text(text: str) -> str:
+    """An amount without the sign of its currency."""
+    said = values.tidy(text).lower()
+    for sign in (*amounts.SYMBOLS, *(code.lower() for code in amounts.CODES), "$", "¥", "元"):
+        said = said.replace(sign, " ")
+    return said.strip()
+
+
+def read_whole(cell: Any, hints: Hints) -> int | float:
+    """A whole number."""
+    found = read_number(cell, hints)
+    return int(found) if found.is_integer() else found
+
+
+def read_day(cell: Any, hints: Hints) -> str:
+    """A day, in ISO 8601."""
+    return days.day(read_text(cell, hints), hints).isoformat()
+
+
+def read_moment(cell: Any, hints: Hints) -> str:
+    """A time with its zone, in ISO 8601."""
+    return days.moment(read_text(cell, hints), hints).isoformat()
+
+
+def read_flag(cell: Any, hints: Hints) -> bool:
+    """Yes or no."""
+    return cell if isinstance(cell, bool) else values.flag(read_text(cell, hints), hints)
+
+
+def read_choice(cell: Any, hints: Hints, known: Sequence[str], words: Mapping[str, Sequence[str]]) -> str:
+    """One of the known values."""
+    return values.choice(read_text(cell, hints), hints, known, words)
+
+
+def read_list(cell: Any, hints: Hints) -> list[Any]:
+    """A list: of JSON, or of a cell with separators. What our own JSON in a cell holds is not taken apart."""
+    if isinstance(cell, list):
+        return cell
+    text = read_text(cell, hints)
+    if text.startswith("["):
+        try:
+            found = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            found = None
+        if isinstance(found, list):
+            return found
+    return [hints.values.get(each, each) for each in values.parts(text, hints)]
+
+
+def read_object(cell: Any, hints: Hints) -> Any:
+    """What has parts of its own is JSON."""
+    if isinstance(cell, dict):
+        return cell
+    try:
+        return orjson.loads(read_text(cell, hints))
+    except orjson.JSONDecodeError as error:
+        raise Unclear("no-json", "this is to be JSON") from error
+
+
+def read_country(cell: Any, hints: Hints) -> str:
+    """A country's two letters."""
+    return values.country(read_text(cell, hints), hints)
+
+
+def read_currency(cell: Any, hints: Hints) -> str:
+    """A currency's three letters."""
+    return amounts.currency(read_text(cell, hints), hints)
+
+
+def read_pay(cell: Any, hints: Hints) -> amounts.Pay:
+    """Everything that a cell says about pay."""
+    if isinstance(cell, int | float) and not isinstance(cell, bool):
+        return amounts.Pay(float(cell), float(cell))
+    return amounts.pay(read_text(cell, hints), hints)
+
+
+KINDS: list[tuple[Any, str, Callable[[Any, Hints], Any]]] = [
+    (shapes.Country, "country", read_country),
+    (shapes.Currency, "currency", read_currency),
+    (shapes.Money, "money", partial(read_number, money=True)),
+    (shapes.Day, "day", read_day),
+    (shapes.Moment, "moment", read_moment),
+    (shapes.Line, "line", read_line),
+    (shapes.Prose, "text", read_text),
+    (shapes.Url, "url", read_line),
+    (shapes.Id, "id", read_line),
+]
+PLAIN: dict[Any, tuple[str, Callable[[Any, Hints], Any]]] = {
+    str: ("line", read_line),
+    float: ("number", read_number),
+    int: ("whole", read_whole),
+    bool: ("flag", read_flag),
+    date: ("day", read_day),
+    datetime: ("moment", read_moment),
+}
+
+
+@dataclass(frozen=True)
+class Assigned:
+    """One column of a file, and the field that it fills."""
+
+    column: int
+    field: ImportField
+    hints: Hints
+
+
+def read_row(
+    resource: Resource[Any], assigned: Sequence[Assigned], constants: Mapping[str, Any], cells: Sequence[Any]
+) -> tuple[dict[str, Any], list[Fault]]:
+    """The data of a row, and every fault in it at its field. An empty cell says nothing about its field."""
+    data: dict[str, Any] = dict(constants)
+    faults: list[Fault] = []
+    for each in assigned:
+        cell = cells[each.column] if each.column < len(cells) else ""
+        if cell is None or (isinstance(cell, str) and not cell.strip()):
+            continue
+        if isinstance(cell, str) and "\0" in cell:
+            faults.append(Fault(f"/{each.field.name}", "holds-nul", "this holds a NUL character"))
+            continue
+        try:
+            found = each.field.read(cell, each.hints)
+        except Unclear as unclear:
+            faults.append(unclear.fault(f"/{each.field.name}"))
+            continue
+        if isinstance(found, amounts.Pay):
+            spread_pay(resource, found, data)
+        else:
+            data[each.field.name] = found
+    return data, faults
+
+
+def spread_pay(resource: Resource[Any], found: amounts.Pay, data: dict[str, Any]) -> None:
+    """Fill the fields that pay is told in; what a column of its own says goes before."""
+    said = (found.low, found.high, found.currency, found.period)
+    for name, value in zip(resource.carry.pay or (), said, strict=True):
+        if value is not None:
+            data.setdefault(name, value)

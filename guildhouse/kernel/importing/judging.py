@@ -1,0 +1,312 @@
+"""Judging: what would happen to each row of an import, found out without writing any.
+
+A verdict is a small object: `v` is create, change, same, duplicate or wrong; a change has its `diff`, a duplicate what it
+matches and why, a wrong row every fault at its field. A chunk and its verdicts are one transaction, so a judgement that was
+cut off goes on with the first chunk that has none.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from guildhouse.kernel import bulk, store
+from guildhouse.kernel.actor import HOUSE, Actor
+from guildhouse.kernel.bulk import Op, Outcome
+from guildhouse.kernel.context import Context
+from guildhouse.kernel.db import Note
+from guildhouse.kernel.errors import Denied, Fault, Invalid, Problem
+from guildhouse.kernel.files import Files
+from guildhouse.kernel.ids import as_id
+from guildhouse.kernel.importing.import_ import Import, imports
+from guildhouse.kernel.importing.importable import ID, Assigned, fields_of, read_row
+from guildhouse.kernel.importing.unpacking import rows_of
+from guildhouse.kernel.importing.values import Hints, words_of
+from guildhouse.kernel.request import conform
+from guildhouse.kernel.resource import Resource
+from guildhouse.kernel.select import hidden_fields
+from guildhouse.kernel.tasks import Work
+
+Verdict = dict[str, Any]
+VERDICTS = ("create", "change", "same", "duplicate", "wrong")
+# What is wrong with a row as a whole: the codes of `sources.py`, in words.
+ROW_FAULTS = {
+    "broken-quotes": "a quotation mark of this row is never closed, or stands in the middle of a cell",
+    "too-many-columns": "this row has more columns than any file should",
+    "cell-too-long": "a cell of this row is longer than any field takes",
+    "wrong-encoding": "some bytes of this row are no characters in the encoding that the file is read in",
+    "broken-json": "this line is not JSON",
+    "no-object": "this is no object with names and values",
+}
+
+
+@dataclass(slots=True)
+class Line:
+    """A row of the file: its place among the rows (from 0), its line, its cells, and what was read out of them."""
+
+    n: int
+    line: int
+    cells: list[Any]
+    data: dict[str, Any]
+    faults: list[Fault]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A stretch of rows: its number, and the rows themselves."""
+
+    number: int
+    lines: list[Line]
+
+
+class Lector:
+    """Reads the rows of one import as its plan says."""
+
+    def __init__(self, row: Import, resource: Resource[Any], files: Files, actor: Actor) -> None:
+        self.row, self.resource, self.files, self.actor = row, resource, files, actor
+        plan = row.plan or {}
+        fields, zone = fields_of(resource), plan.get("timezone", "UTC")
+        self.constants = plan.get("constants", {})
+        self.assigned = [
+            Assigned(each["column"], fields[each["field"]], hints_of(each, zone))
+            for each in plan.get("columns", ())
+            if each["field"] in fields
+        ]
+
+    async def chunk(self, number: int, start: int, length: int, rows_before: int) -> Chunk:
+        """The rows of one stretch of the file of rows."""
+        raw = bytearray()
+        async for piece in self.files.read(rows_of(self.row.id), start):
+            raw += piece[: length - len(raw)]
+            if len(raw) >= length:
+                break
+        lines = bytes(raw).split(b"\n")[:-1]
+        return Chunk(number, [self.line(rows_before + n, line) for n, line in enumerate(lines)])
+
+    def line(self, n: int, raw: bytes) -> Line:
+        """One row."""
+        line, fault, cells = orjson.loads(raw)
+        if fault:
+            return Line(n, line, cells, {}, [Fault("", fault, ROW_FAULTS[fault])])
+        data, faults = read_row(self.resource, self.assigned, self.constants, cells)
+        if data.get(ID) == "me":
+            data[ID] = self.actor.id
+        return Line(n, line, cells, data, faults)
+
+
+def hints_of(column: Mapping[str, Any], zone: str) -> Hints:
+    """How a column of a plan is read."""
+    return Hints(column.get("order"), column.get("decimal"), column.get("separator"), column.get("values") or {}, zone)
+
+
+async def run_judging(work: Work, row: Import, actor: Actor, number: int, start: int, length: int) -> bool:
+    """Judge one chunk and store the verdicts; False when somebody has cancelled."""
+    resource = work.server.house.resources[row.resource]
+    if not actor.can(f"{resource.name}.write"):
+        raise Denied
+    chunk = await Lector(row, resource, work.server.files, actor).chunk(number, start, length, number * 1000)
+    async with work.writing(Note(actor=actor.id, request_id=work.id)) as ctx:
+        now = await ctx.find(imports, row.id, lock=True)
+        if now is None or now.status != "judging":
+            return False
+        ctx.actor = actor
+        verdicts = await judge_lines(ctx, resource, chunk.lines)
+        await mark_repeats(ctx, resource, row.id, chunk.lines, verdicts)
+        kept = await ctx.connection.fetchval(
+            "UPDATE import_chunks SET verdicts = $3 WHERE import_id = $1 AND number = $2 AND verdicts IS NULL RETURNING 1",
+            row.id, number, verdicts,
+        )  # fmt: skip
+        if kept:
+            ctx.actor = HOUSE
+            counts = Counter(now.judged) + Counter(each["v"] for each in verdicts)
+            await store.change(ctx, imports, now, {"judged": dict(counts)}, verb="progressed")
+    return True
+
+
+async def judge_lines(ctx: Context, resource: Resource[Any], lines: Sequence[Line]) -> list[Verdict]:
+    """What would happen to each row, by the same judgement that a write goes through."""
+    ops = await ops_of(ctx, resource, lines)
+    outcomes = [Outcome("failed", problem=op if isinstance(op, Problem) else None) for op in ops]
+    verdicts: list[Verdict] = [{} for _ in ops]
+    for wave in bulk.waves(resource, ops):
+        for each in await bulk.judge(ctx, resource, wave, outcomes):
+            verdicts[each.place] = written_verdict(ctx, resource, each)
+    new = [line for line, verdict in zip(lines, verdicts, strict=True) if verdict.get("v") == "create"]
+    for line, match in (await alike(ctx, resource, new)).items():
+        verdicts[line - lines[0].n] = {"v": "duplicate", "id": match, "why": list(resource.carry.alike)}
+    return [verdict or other_verdict(outcome) for verdict, outcome in zip(verdicts, outcomes, strict=True)]
+
+
+def written_verdict(ctx: Context, resource: Resource[Any], judged: bulk.Judged) -> Verdict:
+    """The verdict on a row that would be written."""
+    if judged.before is None:
+        return {"v": "create"}
+    return {"v": "change", "id": judged.after.id, "diff": diff_of(ctx.actor, resource, judged.before, judged.after)}
+
+
+def diff_of(actor: Actor, resource: Resource[Any], before: Any, after: Any) -> dict[str, list[Any]]:
+    """The fields that differ, from what to what, as far as the actor sees them."""
+    was, now = before.__dict__, after.__dict__
+    shown = [name for name in resource.readable if was.get(name) != now.get(name)]
+    hidden = hidden_fields(resource, actor, was) if shown else ()
+    return {name: [was.get(name), now.get(name)] for name in shown if name not in hidden}
+
+
+def other_verdict(outcome: Outcome) -> Verdict:
+    """The verdict on a row that would not be written."""
+    if outcome.problem is None:
+        return {"v": "same", "id": outcome.id}
+    return {"v": "wrong", "faults": faults_of(outcome.problem)}
+
+
+def faults_of(problem: Problem) -> list[dict[str, Any]]:
+    """Every fault of a problem, with what a translation needs; of one that has none, the problem itself."""
+    faults = problem.faults or [Fault("", problem.code(), problem.detail())]
+    return [
+        {"pointer": each.pointer, "code": each.code, "detail": each.detail, **({"values": plain} if plain else {})}
+        for each in faults
+        for plain in [{name: str(value) for name, value in each.values.items()}]
+    ]
+
+
+async def ops_of(ctx: Context, resource: Resource[Any], lines: Sequence[Line]) -> list[Op | Problem]:
+    """The write of each row: of one whose id is here, a change; by a whole key, an upsert; else a create."""
+    ids = [line.data[ID] for line in lines if ID in line.data]
+    here = set(await present(ctx, resource, ids)) if ids else set[str]()
+    return [op_of(resource, line, here) for line in lines]
+
+
+async def present(ctx: Context, resource: Resource[Any], ids: Sequence[Any]) -> list[str]:
+    """Which of these ids are live rows that the actor sees."""
+    known = [found for each in ids if isinstance(each, str) and (found := as_id(each))]
+    records = await ctx.connection.fetch(
+        f'SELECT id FROM "{resource.name}" WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL AND scopes && $2',
+        known,
+        list(ctx.actor.scopes),
+    )
+    return [record["id"] for record in records]
+
+
+def op_of(resource: Resource[Any], line: Line, here: set[str]) -> Op | Problem:
+    """The write of one row."""
+    if line.faults:
+        return shape_faults(resource, line)
+    data = {name: value for name, value in line.data.items() if name != ID}
+    update = resource.shapes.update
+    if line.data.get(ID) in here and update is not None:
+        known = {name: value for name, value in data.items() if name in update.model_fields}
+        return Op(op="change", id=line.data[ID], data=known)
+    keyed = resource.carry.key and all(data.get(name) not in (None, "") for name in resource.carry.key)
+    return Op(op="upsert" if keyed else "create", data=data)
+
+
+def shape_faults(resource: Resource[Any], line: Line) -> Problem:
+    """All that is wrong with a row whose cells could not all be read: those cells, and what the shape says of the rest."""
+    faults = list(line.faults)
+    if resource.shapes.create and not any(each.pointer == "" for each in faults):
+        try:
+            conform_rest(resource, line)
+        except Problem as problem:
+            met = {each.pointer for each in faults}
+            faults += [each for each in problem.faults if each.pointer not in met]
+    return Invalid(faults=faults)
+
+
+def conform_rest(resource: Resource[Any], line: Line) -> None:
+    """Raise what the shape says of the cells that could be read."""
+    assert resource.shapes.create
+    conform(resource.shapes.create, {name: value for name, value in line.data.items() if name != ID})
+
+
+# ---- those that are here already, and those that come twice ----
+
+
+async def alike(ctx: Context, resource: Resource[Any], lines: Sequence[Line]) -> dict[int, str]:
+    """For rows that would be new, the row that says the same of what the declaration calls alike, if the actor sees one."""
+    names = resource.carry.alike
+    asked = [line for line in lines if names and line.data.get(names[0])]
+    if not asked:
+        return {}
+    records = await ctx.connection.fetch(
+        alike_sql(resource), [line.data[names[0]] for line in asked], list(ctx.actor.scopes)
+    )
+    by_first: dict[str, list[Any]] = {}
+    for record in records:
+        if not hidden_fields(resource, ctx.actor, record) & set(names):
+            by_first.setdefault(words_of(record[names[0]]), []).append(record)
+    found: dict[int, str] = {}
+    for line in asked:
+        for record in by_first.get(words_of(line.data[names[0]]), ()):
+            if says_same(names, line.data, record) and not keyed_apart(resource, line.data, record):
+                found[line.n] = record["id"]
+    return found
+
+
+def keyed_apart(resource: Resource[Any], data: Mapping[str, Any], record: Any) -> bool:
+    """Whether both have whole keys of the same origin: then they are two, however alike."""
+    ours, theirs = bulk.key_of(resource, dict(data)), bulk.key_of(resource, {n: record[n] for n in resource.carry.key})
+    return ours is not None and theirs is not None and ours[:-1] == theirs[:-1]
+
+
+def says_same(names: Sequence[str], data: Mapping[str, Any], record: Any) -> bool:
+    """Whether a row says nothing else of these fields than the other; where it is silent, it does not differ."""
+    return all(data.get(name) is None or words_of(str(data[name])) == words_of(str(record[name])) for name in names)
+
+
+@cache
+def alike_sql(resource: Resource[Any]) -> str:
+    """Live rows in sight whose first column of `alike` is one of these, without case; not all of very many."""
+    first = resource.carry.alike[0]
+    return (
+        f'SELECT t.* FROM "{resource.name}" t WHERE lower("{first}") = ANY(ARRAY(SELECT lower(x) FROM unnest($1::text[]) x))'
+        " AND deleted_at IS NULL AND scopes && $2 ORDER BY created_at LIMIT 5000"
+    )
+
+
+async def mark_repeats(
+    ctx: Context, resource: Resource[Any], import_id: str, lines: Sequence[Line], verdicts: list[Verdict]
+) -> None:
+    """Call a row a duplicate that has the key, or the content, of an earlier row of the file."""
+    marks = [(mark, line.n) for line, verdict in zip(lines, verdicts, strict=True) if verdict["v"] != "wrong"
+             for mark in marks_of(resource, line)]  # fmt: skip
+    if not marks:
+        return
+    await ctx.connection.execute(
+        "INSERT INTO import_marks (import_id, mark, n) SELECT $1, m, n FROM unnest($2::bytea[], $3::int[]) AS t (m, n) "
+        "ORDER BY n ON CONFLICT DO NOTHING", import_id, [mark for mark, _ in marks], [n for _, n in marks],
+    )  # fmt: skip
+    records = await ctx.connection.fetch(
+        "SELECT mark, n FROM import_marks WHERE import_id = $1 AND mark = ANY($2::bytea[])",
+        import_id, [mark for mark, _ in marks],
+    )  # fmt: skip
+    first = {record["mark"]: record["n"] for record in records}
+    for mark, n in marks:
+        if first[mark] < n:
+            why = {b"k": resource.carry.key, b"a": resource.carry.alike}.get(mark[:1], (ID,))
+            verdicts[n - lines[0].n] = {"v": "duplicate", "row": first[mark], "why": list(why)}
+
+
+def marks_of(resource: Resource[Any], line: Line) -> Iterable[bytes]:
+    """What the row can be known by again."""
+    data = line.data
+    if ID in data:
+        yield b"i" + digest([data[ID]])
+    key = bulk.key_of(resource, data)
+    if key:
+        yield b"k" + digest(key)
+    elif resource.carry.alike and data.get(resource.carry.alike[0]):
+        yield b"a" + digest([words_of(str(data.get(name))) for name in resource.carry.alike])
+
+
+def digest(values: Iterable[Any]) -> bytes:
+    """16 bytes that stand for these values."""
+    return blake2b("\0".join(map(str, values)).encode(), digest_size=16).digest()
+
+
+def narrowed(actor: Actor, row: Import) -> Actor:
+    """The actor with the permissions of the API key that the file came with."""
+    return actor if row.narrowed is None else replace(actor, narrowed=frozenset(row.narrowed))

@@ -1,0 +1,362 @@
+"""Sources: what a file is, and its rows as lists of cells. Runs in a process of its own, see `converting.py`.
+
+Nothing of a file is trusted, and nothing of it is dropped silently: what can not be read is a row with a fault.
+"""
+
+import csv
+import io
+import re
+import zipfile
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+SAMPLE = 1 << 18  # bytes that are looked at to find out what a file is
+LONGEST_LINE = 16 << 20  # characters of one line
+LONGEST_ROW = 12 << 20  # characters of one row, over all its lines
+LONGEST_CELL = 100_000  # characters that are kept of a cell; no field of any resource takes more
+MOST_COLUMNS = 500
+LARGEST_JSON = 64 << 20
+LARGEST_UNPACKED = 512 << 20
+DELIMITERS = (",", "\t", ";", "|")
+ZIP = b"PK\x03\x04"
+# Characters that are everywhere in texts of this script: they tell a right decoding from one that only succeeds.
+COMMON = frozenset(
+    "的一是不了人在有我他這這個們中來上大為和國地到以說時要就出會可也你對生能而子那得于於着著下自之年過發後作里裡用道行"
+    "所然家種事成方多經麼去法學如都同現當沒動面起看定天分還進好小部其些主樣理心她本前開但因只從想實日軍者意無力它與長把"
+    "機十民第公此已工使情明性知全三又關點正業外將兩高間由問很最重並物手應戰向頭文體政美相見被利什二等產或新己制身果加西斯"
+    "月話合回特代內信表化老給世位次度門任常先海通教兒原東聲提立及比員解水名真論處走義各入几口認條平系氣題活爾更別打女變四"
+    "神總何電數安少報才結反受目太量再感建務做接必場件計管期市直德資命山金指克許統區保至隊形社便空決治展馬科司五基眼書非則"
+    "职务历应聘称联络电话邮箱姓名职位缺公司组织地点薪资职缺薪資待遇公司名稱職稱縣市臺台北高雄工程師專員経験勤務給与"
+)
+
+
+class Unreadable(Exception):
+    """The file can not be read as what it is taken for. `why` is a stable code, see `unpacking.py`."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(why)
+
+
+@dataclass
+class Found:
+    """What a file was found to be. Each of these can be said by the one who sends it, and is then not guessed."""
+
+    format: str
+    encoding: str | None = None
+    bom: bool = False
+    newline: str | None = None
+    delimiter: str | None = None
+    quote: str | None = None
+    escape: str | None = None
+    header: bool = True
+    sheet: str | None = None
+    sheets: list[str] = field(default_factory=list)
+    shape: str | None = None
+
+
+@dataclass(slots=True)
+class SourceRow:
+    """A row: the line it starts at (from 1, as a spreadsheet counts), its cells, and what is wrong with it as a whole."""
+
+    line: int
+    cells: list[Any]
+    fault: str | None = None
+
+
+def format_of(head: bytes, name: str) -> str:
+    """csv, xlsx, zip, json, ndjson or html: by the content, and where that says nothing, by the file's name."""
+    if head.startswith(ZIP):
+        return "xlsx" if b"xl/" in head or name.lower().endswith((".xlsx", ".xlsm")) else "zip"
+    if head.startswith(b"\xd0\xcf\x11\xe0"):
+        return "xls"
+    text = head.removeprefix(BOM_UTF8).lstrip()
+    if text[:1] in (b"{", b"["):
+        return json_format(text, name)
+    return "html" if re.match(rb"(?i)<(!doctype|html|script|head)", text) else "csv"
+
+
+def json_format(text: bytes, name: str) -> str:
+    """One JSON document, or one object on each line."""
+    first, newline, rest = text.partition(b"\n")
+    one_each = first.rstrip().endswith(b"}") and rest.lstrip()[:1] == b"{"
+    if one_each or (newline == b"" and name.lower().endswith((".ndjson", ".jsonl"))):
+        return "ndjson"
+    return "ndjson" if name.lower().endswith((".ndjson", ".jsonl")) and first.rstrip().endswith(b"}") else "json"
+
+
+# ---- text ----
+
+
+def encoding_of(path: Path) -> tuple[str, bool]:
+    """The encoding, and whether a byte order mark says so. UTF-8 wherever the whole file is that."""
+    with path.open("rb") as file:
+        head = file.read(SAMPLE)
+        for mark, name in ((BOM_UTF8, "utf-8"), (BOM_UTF16_LE, "utf-16-le"), (BOM_UTF16_BE, "utf-16-be")):
+            if head.startswith(mark):
+                return name, True
+        if nuls := head.count(0):
+            even = head[::2].count(0)
+            if nuls > max(3, len(head) // 50) and min(even, nuls - even) <= nuls // 10:
+                return ("utf-16-be" if even > nuls - even else "utf-16-le"), False
+        file.seek(0)
+        decode = getincrementaldecoder("utf-8")().decode
+        try:
+            while piece := file.read(1 << 20):
+                decode(piece)
+        except UnicodeDecodeError as error:
+            return legacy_encoding(head if error.start < len(head) else piece), False
+    return "utf-8", False
+
+
+def legacy_encoding(sample: bytes) -> str:
+    """The encoding from before Unicode in which the sample reads most like a text."""
+    scores = {name: likeness(sample, name) for name in ("big5hkscs", "gb18030", "cp932", "cp1252")}
+    best = max(scores, key=lambda name: scores[name])
+    return "cp950" if best == "big5hkscs" and decodes(sample, "cp950") else best
+
+
+def decodes(sample: bytes, encoding: str) -> bool:
+    """Whether the sample reads whole; its end may cut a character."""
+    try:
+        getincrementaldecoder(encoding)().decode(sample)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def likeness(sample: bytes, encoding: str) -> float:
+    """How much of what is not ASCII reads as common characters, 0 to 1; less for each byte that reads as nothing."""
+    text = getincrementaldecoder(encoding)("replace").decode(sample)
+    foreign = [each for each in text if each > "\x7f"]
+    if not foreign:
+        return 0.0
+    if encoding == "cp1252":
+        between = len(
+            re.findall(r"[A-Za-z][\u00c0-\u00ff]|[\u00c0-\u00ff][a-z]|[\u20ac\u2013\u2014\u2019\u00a3]", text)
+        )
+        return min(1.0, between / len(foreign)) * 0.6
+    good = sum(each in COMMON or "\u3040" <= each <= "\u30ff" for each in foreign)
+    return (good - 4 * foreign.count("\ufffd")) / len(foreign)
+
+
+def opened_text(path: Path, encoding: str) -> TextIO:
+    """The file as text, newlines as they are; bytes that are no characters become lone surrogates."""
+    try:
+        file = path.open(encoding=encoding, errors="surrogateescape", newline="")
+        start = file.read(1)
+    except (LookupError, UnicodeError) as error:
+        raise Unreadable("wrong-encoding") from error
+    if start != "\ufeff":
+        file.seek(0)
+    return file
+
+
+# ---- CSV ----
+
+
+def look_at_csv(path: Path, said: Mapping[str, Any]) -> Found:
+    """Encoding, delimiter, quoting and header of a CSV; `said` are those that somebody has corrected."""
+    encoding, bom = encoding_of(path)
+    found = Found("csv", said.get("encoding") or encoding, bom)
+    with opened_text(path, str(found.encoding)) as file:
+        sample = file.read(SAMPLE)
+    newlines = Counter(re.findall(r"\r\n|\n|\r", sample))
+    kinds = [{"\r\n": "CRLF", "\n": "LF", "\r": "CR"}[each] for each in newlines]
+    found.newline = "mixed" if len(kinds) > 1 else next(iter(kinds), None)
+    sample = without_separator_line(sample)
+    found.quote = said.get("quote") or quote_of(sample)
+    found.escape = said.get("escape") or escape_of(sample, found.quote)
+    found.delimiter = said.get("delimiter") or delimiter_of(sample, found)
+    records = [row.cells for row in csv_rows(io.StringIO(sample, newline=""), found)][:20]
+    found.header = bool(said["header"]) if said.get("header") is not None else looks_like_header(records)
+    return found
+
+
+def without_separator_line(sample: str) -> str:
+    """The text without the line `sep=;` that Excel puts before a CSV."""
+    return re.sub(r"\Asep=.\r?\n", "", sample)
+
+
+def quote_of(sample: str) -> str:
+    """The character around cells: the apostrophe, where cells stand between apostrophes and none between quotation marks."""
+    single = len(re.findall(r"(?:^|[,;\t|])'[^'\n]*'(?=[,;\t|]|\r?$)", sample, re.MULTILINE))
+    double = len(re.findall(r'(?:^|[,;\t|])"', sample, re.MULTILINE))
+    return "'" if single > 2 and double == 0 else '"'
+
+
+def escape_of(sample: str, quote: str) -> str | None:
+    """The backslash, where it stands before quotation marks inside of cells that nobody doubles."""
+    doubled = re.search(rf"[^\\,;|\t\r\n]{re.escape(quote * 2)}", sample)
+    return "\\" if f"\\{quote}" in sample and not doubled else None
+
+
+def delimiter_of(sample: str, found: Found) -> str:
+    """The delimiter by which most rows have the same number of cells, and the more cells the better."""
+    if match := re.match(r"\Asep=(.)\r?\n", sample):
+        return match[1]
+
+    def score(delimiter: str) -> float:
+        found.delimiter = delimiter
+        widths = Counter(
+            len(row.cells) for row in list(csv_rows(io.StringIO(sample, newline=""), found))[:200] if not row.fault
+        )
+        width, often = max(widths.items(), key=lambda each: (each[0] > 1, each[1]), default=(1, 0))
+        return often / max(1, widths.total()) * min(width - 1, 20)
+
+    return max(DELIMITERS, key=score)
+
+
+def looks_like_header(records: list[list[Any]]) -> bool:
+    """Whether the first row names columns: words, no values."""
+    if not records:
+        return True
+    value = re.compile(r"[\d\s.,:/+$€%-]*\d[\d\s.,:/+$€%-]*|\S+@\S+\.\S+|https?://\S+|true|false", re.IGNORECASE)
+    return not any(value.fullmatch(str(cell).strip()) for cell in records[0] if str(cell).strip())
+
+
+def csv_rows(file: TextIO, found: Found) -> Iterator[SourceRow]:
+    """The rows of a CSV. A row with a quotation mark that nothing closes is a fault of its first line alone."""
+    csv.field_size_limit(LONGEST_ROW)
+    lines = Lines(file)
+    while True:
+        start = lines.number + 1
+        reader = csv.reader(lines, delimiter=found.delimiter or ",", quotechar=found.quote or '"',
+                            escapechar=found.escape, doublequote=found.escape is None, strict=True)  # fmt: skip
+        try:
+            for cells in reader:
+                yield made_row(start, cells)
+                lines.taken()
+                start = lines.number + 1
+        except csv.Error:
+            yield SourceRow(start, [lines.give_back().rstrip("\r\n")[:LONGEST_CELL]], "broken-quotes")
+        else:
+            return
+
+
+def made_row(line: int, cells: list[Any]) -> SourceRow:
+    """A row, with its fault where it is too wide or a cell too long."""
+    if len(cells) > MOST_COLUMNS:
+        return SourceRow(line, cells[:MOST_COLUMNS], "too-many-columns")
+    if any(isinstance(cell, str) and len(cell) > LONGEST_CELL for cell in cells):
+        short = [cell[:LONGEST_CELL] if isinstance(cell, str) else cell for cell in cells]
+        return SourceRow(line, short, "cell-too-long")
+    return SourceRow(line, cells)
+
+
+class Lines:
+    """The lines of a file, of which those of the row that is being read can be given back."""
+
+    def __init__(self, file: TextIO) -> None:
+        self.file = file
+        self.number = 0
+        self.held: list[str] = []
+        self.size = 0
+        self.again: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self.again.pop() if self.again else self.next_line()
+        if not line:
+            raise StopIteration
+        self.number += 1
+        self.held.append(line)
+        self.size += len(line)
+        if self.size > LONGEST_ROW:
+            raise csv.Error("the row is too long")
+        return line
+
+    def next_line(self) -> str:
+        """A line of the file; of one that is endless, its beginning."""
+        line = self.file.readline(LONGEST_LINE)
+        rest = line
+        while len(rest) == LONGEST_LINE and not rest.endswith(("\n", "\r")):
+            rest = self.file.readline(LONGEST_LINE)
+        return line
+
+    def taken(self) -> None:
+        """The row is whole: forget its lines."""
+        self.held, self.size = [], 0
+
+    def give_back(self) -> str:
+        """The row is broken: its first line, and the others are read again."""
+        first, *others = self.held
+        self.again += reversed(others)
+        self.number -= len(others)
+        self.taken()
+        return first
+
+
+# ---- spreadsheets ----
+
+
+def look_at_xlsx(path: Path, said: Mapping[str, Any]) -> Found:
+    """The sheets of a workbook; the first that is filled is read where nobody says another."""
+    check_unpacked(path)
+    workbook = opened_workbook(path)
+    sheet = said.get("sheet") or next(iter(workbook.sheet_names), None)
+    if sheet not in workbook.sheet_names:
+        raise Unreadable("no-such-sheet")
+    header = said.get("header")
+    return Found("xlsx", sheet=sheet, sheets=workbook.sheet_names, header=True if header is None else bool(header))
+
+
+def check_unpacked(path: Path) -> None:
+    """Refuse an archive that unpacks to more than a file of its kind ever has."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(each.file_size for each in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise Unreadable("broken-archive") from error
+    if size > LARGEST_UNPACKED:
+        raise Unreadable("unpacks-too-large")
+
+
+def opened_workbook(path: Path) -> Any:
+    """The workbook. The reader resolves no entities and runs no formulas: of a formula there is its last result."""
+    import python_calamine  # noqa: PLC0415 - only files of this kind pay for it
+
+    try:
+        return python_calamine.CalamineWorkbook.from_path(str(path))
+    except Exception as error:
+        raise Unreadable("broken-spreadsheet") from error
+
+
+def xlsx_rows(path: Path, found: Found) -> Iterator[SourceRow]:
+    """The rows of a sheet, dates as ISO text."""
+    try:
+        sheet = opened_workbook(path).get_sheet_by_name(found.sheet)
+        for line, cells in enumerate(sheet.iter_rows(), 1):
+            yield made_row(line, [plain(cell) for cell in cells])
+    except Unreadable:
+        raise
+    except Exception as error:
+        raise Unreadable("broken-spreadsheet") from error
+
+
+def plain(cell: Any) -> Any:
+    """A cell as JSON holds it: whole numbers without a point, times without seconds that nobody wrote."""
+    if isinstance(cell, float):
+        return int(cell) if cell.is_integer() and abs(cell) < 1e15 else cell
+    if isinstance(cell, str | int | bool) or cell is None:
+        return cell
+    return cell.isoformat() if hasattr(cell, "isoformat") else str(cell)
+
+
+# ---- rows of either ----
+
+
+def table_of(rows: Iterator[SourceRow], header: bool) -> tuple[list[str], Iterator[SourceRow]]:
+    """The names of the columns, and the rows under them without the blank ones."""
+    filled = (row for row in rows if row.fault or any(cell not in ("", None) for cell in row.cells))
+    if not header:
+        return [], filled
+    first = next(filled, None)
+    names = [str(cell).strip()[:200] if cell is not None else "" for cell in first.cells] if first else []
+    return names, filled

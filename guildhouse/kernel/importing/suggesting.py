@@ -1,0 +1,144 @@
+"""Suggesting: which column fills which field, from what it is called and from what is in it, each with its reason."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
+from typing import Any
+
+from guildhouse.kernel.importing.importable import ID, PAY, ImportField, fields_of
+from guildhouse.kernel.importing.values import Hints, Unclear, words_of
+from guildhouse.kernel.resource import Resource
+
+SEPARATORS = (";", "；", "|", "、", "\n", ",")
+ENOUGH = 0.8  # of a column's values must be such that it can be told by them
+Column = Mapping[str, Any]
+# Names that mean the same in the file of any noun, in the languages that people here write.
+HEADERS: Mapping[str, tuple[str, ...]] = {
+    ID: ("guildhouse id",),
+    "name": ("full name", "姓名", "名稱", "名字", "全名"),
+    "email": ("e-mail", "mail", "email address", "e-mail address", "電子郵件", "電子信箱", "信箱", "邮箱"),
+    "phone": ("telephone", "mobile", "cell", "phone number", "電話", "手機", "聯絡電話", "手机"),
+    "website": ("homepage", "web site", "web", "網站", "網址", "個人網站", "网站"),
+    "url": (
+        "link",
+        "job link",
+        "job url",
+        "posting url",
+        "apply url",
+        "web address",
+        "連結",
+        "網址",
+        "職缺連結",
+        "链接",
+    ),
+    "title": ("標題", "标题"),
+    "description": ("details", "summary", "說明", "描述", "簡介", "内容", "內容"),
+    "city": ("town", "location", "place", "城市", "地點", "工作地點", "縣市", "地点"),
+    "region": ("state", "province", "county", "area", "地區", "省", "州"),
+    "country": ("nation", "country code", "國家", "国家"),
+    "skills": ("skill", "required skills", "technologies", "技能", "專長", "技術"),
+    "tags": ("tag", "labels", "keywords", "categories", "標籤", "关键词", "關鍵字"),
+    "language": ("locale", "語言", "语言"),
+    "status": ("state of it", "狀態", "状态"),
+    "kind": ("type", "類型", "类型"),
+    "text": ("what", "事項", "待辦"),
+    "due_at": ("due", "due date", "deadline", "到期", "期限"),
+    "body": ("note", "comment", "remark", "備註", "附註", "备注"),
+    PAY: ("salary", "pay", "compensation", "wage", "salary range", "薪資", "薪水", "待遇", "薪资", "月薪", "年薪"),
+}
+
+
+def fingerprint_of(names: Sequence[str]) -> str:
+    """What two files with the same header have in common."""
+    return sha256("\n".join(words_of(name) for name in names).encode()).hexdigest()
+
+
+def suggest(resource: Resource[Any], columns: Sequence[Column]) -> list[dict[str, Any]]:
+    """The columns that fill a field, each field once: first by the names, then by the values."""
+    fields, names = fields_of(resource), known_names(resource)
+    taken: dict[str, dict[str, Any]] = {}
+    by_name = [(each, names.get(words_of(each["name"]))) for each in columns]
+    for column, field in by_name:
+        if field and field not in taken:
+            taken[field] = {
+                "column": column["column"],
+                "field": field,
+                "why": "name",
+                **hints_for(fields[field], column),
+            }
+    placed = {each["column"] for each in taken.values()}
+    for column in columns:
+        field = by_values(column, fields) if column["column"] not in placed else None
+        if field and field not in taken:
+            taken[field] = {
+                "column": column["column"],
+                "field": field,
+                "why": "values",
+                **hints_for(fields[field], column),
+            }
+    return sorted(taken.values(), key=lambda each: int(each["column"]))
+
+
+def known_names(resource: Resource[Any]) -> dict[str, str]:
+    """Every name of a field that is understood, without case and punctuation, and the field; the declared go first."""
+    fields, found = fields_of(resource), dict[str, str]()
+    for name in fields:
+        found.setdefault(words_of(name), name)
+    for table in (resource.carry.headers, HEADERS):
+        for name, others in table.items():
+            if name in fields:
+                for other in others:
+                    found.setdefault(words_of(other), name)
+    return found
+
+
+def by_values(column: Column, fields: Mapping[str, ImportField]) -> str | None:
+    """The field whose values look like nothing else's: an e-mail address, a telephone number, an address of the web."""
+    said = [str(each).strip() for each in column["values"]]
+    for name, pattern in TELLING:
+        matching = sum(bool(re.fullmatch(pattern, each)) for each in said)
+        if name in fields and said and matching >= ENOUGH * len(said):
+            return name
+    return None
+
+
+TELLING = (
+    ("email", r"[^@\s]+@[^@\s]+\.[^@\s.]+"),
+    ("phone", r"\+?[\d][\d\s().-]{7,17}\d"),
+    ("url", r"https?://\S+"),
+    ("website", r"https?://\S+"),
+)
+
+
+def hints_for(field: ImportField, column: Column) -> dict[str, Any]:
+    """How the column is to be read, where its values together say what one alone does not."""
+    if field.kind in ("day", "moment"):
+        order = agreed(column, field.read, [("dmy", Hints(order="dmy")), ("mdy", Hints(order="mdy"))], "ambiguous-day")
+        return {"order": order} if order else {}
+    if field.kind in ("number", "whole"):
+        decimal = agreed(column, field.read, [(".", Hints(decimal=".")), (",", Hints(decimal=","))], "ambiguous-number")
+        return {"decimal": decimal} if decimal else {}
+    if field.kind == "list":
+        texts = [each for each in column["values"] if isinstance(each, str)]
+        found = next((mark for mark in SEPARATORS if any(mark in each for each in texts)), None)
+        return {"separator": found} if found and found != "," else {}
+    return {}
+
+
+def agreed(
+    column: Column, read: Callable[[Any, Hints], Any], ways: Sequence[tuple[str, Hints]], code: str
+) -> str | None:
+    """The one way in which every value can be read, if one alone could be read in several; None where it stays open."""
+    if not any(fails(read, each, Hints(), code) for each in column["values"]):
+        return None
+    open_ways = [name for name, hints in ways if not any(fails(read, each, hints) for each in column["values"])]
+    return open_ways[0] if len(open_ways) == 1 else None
+
+
+def fails(read: Callable[[Any, Hints], Any], value: Any, hints: Hints, code: str | None = None) -> bool:
+    """Whether a value cannot be read like this (for this reason)."""
+    try:
+        read(value, hints)
+    except Unclear as unclear:
+        return code in (None, unclear.code)
+    return False

@@ -1,0 +1,176 @@
+"""What people write in cells: read as they mean it, or asked about, never guessed."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guildhouse.jobs.job import jobs
+from guildhouse.kernel.importing.amounts import Pay, number, pay
+from guildhouse.kernel.importing.days import day, moment
+from guildhouse.kernel.importing.importable import Assigned, fields_of, read_row
+from guildhouse.kernel.importing.values import Hints, Unclear, country, flag, parts, text_of
+
+PLAIN = Hints()
+
+
+def asked(read: Any, text: str, hints: Hints = PLAIN) -> str:
+    """Why a value is not read."""
+    with pytest.raises(Unclear) as unclear:
+        read(text, hints)
+    assert unclear.value.fault("/x").detail
+    return unclear.value.code
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("25.033", 25.033), ("1.234,56", 1234.56), ("1,234.56", 1234.56), ("1 234,5", 1234.5), ("1'234'567", 1234567),
+     ("-12", -12), ("−12", -12), (".5", 0.5), ("0,123", 0.123), ("1.5M", 1.5e6), ("1.2 萬", 12000), ("６０ｋ", 60000),
+     ("1.234.567", 1234567), ("3百萬", 3e6)],
+)  # fmt: skip
+def test_numbers_of_any_country(text: str, value: float) -> None:
+    assert number(text, PLAIN) == value
+
+
+def test_a_number_that_could_be_two_is_asked() -> None:
+    assert asked(number, "25,033") == "ambiguous-number"
+    assert number("25,033", Hints(decimal=",")) == 25.033
+    assert number("25,033", Hints(decimal=".")) == 25033
+    for text in ("", "abc", "1.2.3", "12,34,567", "3 million", "1-2", "٣x", "--1", "1e5"):
+        assert asked(number, text) == "no-number"
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high", "currency", "period"),
+    [
+        ("NT$60k", 60000, 60000, "TWD", None),
+        ("NT$60k–80k / month", 60000, 80000, "TWD", "month"),
+        ("月薪 60,000~80,000 元", 60000, 80000, None, "month"),
+        ("年薪 100 萬以上", 1e6, None, None, "year"),
+        ("1.2 萬", 12000, 12000, None, None),
+        ("$50,000 - $70,000 per year", 50000, 70000, None, "year"),
+        ("60-80k EUR", 60000, 80000, "EUR", None),
+        ("40.000 €", 40000, 40000, "EUR", None),
+        ("USD 25/hr", 25, 25, "USD", "hour"),
+        ("up to 90k GBP", None, 90000, "GBP", None),
+        ("$55,000.50", 55000.5, 55000.5, None, None),
+        ("面議", None, None, None, None),
+        ("negotiable", None, None, None, None),
+    ],
+)
+def test_pay_as_people_write_it(
+    text: str, low: float | None, high: float | None, currency: str | None, period: str | None
+) -> None:
+    assert pay(text, PLAIN) == Pay(low, high, currency, period)
+
+
+def test_pay_that_says_nothing_is_wrong() -> None:
+    for text in ("a lot", "1 2-3 4-5 6", "call 5 or 6 or 7"):
+        assert asked(pay, text) == "no-number"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2026-11-20", "2026/11/20", "2026.11.20", "20.11.2026", "20/11/2026", "11/20/2026", "2026年11月20日",
+     "民國115年11月20日", "20 Nov 2026", "November 20th, 2026", "Fri, 20 Nov 2026", "20-nov-2026", "2026-11-20T08:00:00", "２０２６／１１／２０"],
+)  # fmt: skip
+def test_one_day_in_many_forms(text: str) -> None:
+    assert day(text, PLAIN) == date(2026, 11, 20)
+
+
+def test_a_day_that_could_be_two_is_asked() -> None:
+    assert asked(day, "03/04/2026") == "ambiguous-day"
+    assert day("03/04/2026", Hints(order="dmy")) == date(2026, 4, 3)
+    assert day("03/04/2026", Hints(order="mdy")) == date(2026, 3, 4)
+    assert day("03/03/2026", PLAIN) == date(2026, 3, 3)
+    assert asked(day, "3/4/26") == "short-year"
+    for text in ("2026-02-30", "garbage", "32.1.2026", "20 Foo 2026", "", "0000-00-00", "99999"):
+        assert asked(day, text) == "no-day"
+
+
+def test_times_are_meant_in_the_zone_of_the_import() -> None:
+    taipei = Hints(timezone="Asia/Taipei")
+    for text in ("2026/11/20 14:30", "20.11.2026 2:30 pm", "2026-11-20T14:30", "2026-11-20 14:30:00"):
+        assert moment(text, taipei).isoformat() == "2026-11-20T14:30:00+08:00"
+    assert moment("2026-11-20T08:00:00Z", taipei).isoformat() == "2026-11-20T08:00:00+00:00"
+    assert moment("2026/11/20 8:00 +0100", taipei).isoformat() == "2026-11-20T08:00:00+01:00"
+    assert asked(moment, "2026/11/20 99:00") == "no-time"
+
+
+def test_countries_by_any_name() -> None:
+    assert {country(name, PLAIN) for name in ("Taiwan", "台灣", "臺灣", "TW", "tw")} == {"TW"}
+    assert {country(name, PLAIN) for name in ("USA", "u.s.", "United States of America", "美國")} == {"US"}
+    assert asked(country, "Atlantis") == "unknown-country"
+
+
+def test_yes_and_no() -> None:
+    assert [flag(text, PLAIN) for text in ("Yes", "是", "TRUE", "no", "否", "0")] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert asked(flag, "maybe") == "no-flag"
+
+
+def test_parts_of_a_list_keep_their_commas() -> None:
+    assert parts("Washington, DC; Paris", PLAIN) == ["Washington, DC", "Paris"]
+    assert parts('"Washington, DC", Paris', PLAIN) == ["Washington, DC", "Paris"]
+    assert parts("Washington, DC", Hints(separator=";")) == ["Washington, DC"]
+    assert parts("a、b", PLAIN) == ["a", "b"]
+    assert parts(' "say ""hi""" | b|b', PLAIN) == ['say "hi"', "b"]
+    assert read_row(jobs, [assigned("tags")], {}, ['["Washington, DC", "a;b"]'])[0] == {
+        "tags": ["Washington, DC", "a;b"]
+    }
+
+
+def test_what_keeps_a_spreadsheet_from_running_a_cell_is_no_part_of_it() -> None:
+    assert [text_of(cell) for cell in ('="007"', "'=1+1", "'quoted'", "=1+1")] == ["007", "=1+1", "'quoted'", "=1+1"]
+
+
+def assigned(field: str, hints: Hints = PLAIN, column: int = 0) -> Assigned:
+    return Assigned(column, fields_of(jobs)[field], hints)
+
+
+def test_every_kind_of_cell_that_a_program_writes() -> None:
+    row = [
+        assigned("title"),
+        assigned("external_id", column=1),
+        assigned("salary_max", column=2),
+        assigned("skills", column=3),
+    ]
+    data, faults = read_row(jobs, row, {"country": "TW"}, ["Clerk", 807523600, 60000.5, ["sql", "go"]])
+    assert (faults, data) == ([], {
+        "country": "TW", "title": "Clerk", "external_id": "807523600", "salary_max": 60000.5, "skills": ["sql", "go"],
+    })  # fmt: skip
+
+
+def test_an_empty_cell_says_nothing_and_a_nul_is_a_fault() -> None:
+    assert read_row(jobs, [assigned("title"), assigned("city", column=9)], {}, ["  "]) == ({}, [])
+    assert read_row(jobs, [assigned("title")], {}, ["a\0b"])[1][0].code == "holds-nul"
+
+
+def test_pay_fills_what_no_column_of_its_own_says() -> None:
+    row = [assigned("salary_currency", column=1), assigned("pay")]
+    assert read_row(jobs, row, {}, ["$5-6/h", "USD"])[0] == {
+        "salary_min": 5, "salary_max": 6, "salary_currency": "USD", "salary_period": "hour",
+    }  # fmt: skip
+
+
+def test_words_of_the_file_mean_what_the_plan_says() -> None:
+    hints = Hints(values={"VZ": "full_time"})
+    assert read_row(jobs, [assigned("employment_type", hints)], {}, ["VZ"])[0] == {"employment_type": "full_time"}
+    assert read_row(jobs, [assigned("employment_type")], {}, ["VZ"])[1][0].code == "unknown-choice"
+
+
+@given(cell=st.one_of(st.text(max_size=60), st.floats(allow_nan=False, allow_infinity=False), st.booleans(), st.none()))
+def test_no_cell_breaks_a_reader(cell: Any) -> None:
+    """Every field takes the cell or has a fault."""
+    for field in fields_of(jobs).values():
+        for hints in (PLAIN, Hints(order="dmy", decimal=",", separator="/")):
+            data, faults = read_row(jobs, [Assigned(0, field, hints)], {}, [cell])
+            assert len(faults) + bool(data) <= 1
