@@ -11,7 +11,7 @@ import asyncpg
 import typer
 
 from guildhouse import config
-from guildhouse.commands import auditing, describing, mending, migrating, serving, where
+from guildhouse.commands import auditing, describing, importing, mending, migrating, serving, where
 from guildhouse.commands import backup as backing_up
 from guildhouse.commands import demo as demonstrating
 from guildhouse.commands import doctor as examining
@@ -117,6 +117,43 @@ def demo(
     settings = config.load()
     with database_of(settings, say) as (dsn, _):
         asyncio.run(demonstrating.fill(dsn, settings.address, seed, size, say, new_key=new_key))
+
+
+@cli.command("import")
+def import_(
+    file: Annotated[
+        Path, typer.Argument(help="The file: CSV, XLSX, JSON, NDJSON, or one of the formats known by name.")
+    ],
+    resource: Annotated[str, typer.Option(help="What its rows are, such as jobs.")],
+    person: Annotated[str, typer.Option("--as", help="The e-mail address of the person whose import it is.")],
+    constants: Annotated[list[str] | None, typer.Option("--set", help="field=value, the same for all rows.")] = None,
+    duplicates: Annotated[
+        importing.Policy, typer.Option(help="What to do with rows that may be here already.")
+    ] = "ask",
+    wrong_rows: Annotated[Path | None, typer.Option(help="Where to write the rows that are wrong.")] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Write the rows, not only judge them.")] = False,
+) -> None:
+    """Import rows from a file: judge them, and with --apply, write them."""
+    settings = config.load()
+    asked = importing.Asked(file.absolute(), resource, person, constants or [], duplicates, wrong_rows, apply)
+    with present_database(settings, complain) as dsn:
+        asyncio.run(importing.bring(settings, dsn, asked, say))
+
+
+@cli.command("take-back")
+def take_back(import_id: Annotated[str, typer.Argument(help="The id of an import.")]) -> None:
+    """Undo a whole import; rows that somebody has changed since stay as they are."""
+    settings = config.load()
+    with present_database(settings, complain) as dsn:
+        asyncio.run(importing.take_back(settings, dsn, import_id, say))
+
+
+@cli.command("go-on")
+def go_on(import_id: Annotated[str, typer.Argument(help="The id of an import.")]) -> None:
+    """Go on with an import that was cut off, and write what is not written yet."""
+    settings = config.load()
+    with present_database(settings, complain) as dsn:
+        asyncio.run(importing.go_on(settings, dsn, import_id, say))
 
 
 @cli.command()

@@ -11,20 +11,24 @@ import orjson
 from starlette.types import Send
 
 from guildhouse.kernel import store
+from guildhouse.kernel.actor import Actor
 from guildhouse.kernel.answer import Answer
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.door import Door
 from guildhouse.kernel.errors import BadRequest, Denied, Fault, NotFound, raise_if
+from guildhouse.kernel.files import Stored
 from guildhouse.kernel.formats import cell, dumps
 from guildhouse.kernel.ids import new_id
 from guildhouse.kernel.importing.import_ import Import, imports
 from guildhouse.kernel.importing.judging import VERDICTS, Lector, Line, narrowed
 from guildhouse.kernel.importing.unpacking import CHUNK_ROWS, header_of, upload_of
+from guildhouse.kernel.manifest import House
 from guildhouse.kernel.may import nobody
 from guildhouse.kernel.problems import fault_body
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.select import fetch_one
+from guildhouse.kernel.server import Server
 from guildhouse.kernel.writing import perform
 
 MOST = 200
@@ -57,15 +61,15 @@ class StreamedAnswer(Answer):
         await send({"type": "http.response.body", "body": b""})
 
 
-def importable(call: Call) -> dict[str, Resource[Any]]:
+def importable(house: House) -> dict[str, Resource[Any]]:
     """The resources that rows can be imported into, by their nouns in addresses: those that are created by hand."""
-    resources = call.server.house.resources.values()
+    resources = house.resources.values()
     return {each.path: each for each in resources if each.shapes.create and each.may.create is not nobody}
 
 
 async def upload(call: Call) -> Answer:
     """Take a file, whatever is in it, for rows of `?resource=`; `name` is the file's. It is read in the background."""
-    known = importable(call)
+    known = importable(call.server.house)
     resource = known.get(call.param("resource") or "")
     if resource is None:
         raise NotImportable(known=", ".join(known))
@@ -76,12 +80,7 @@ async def upload(call: Call) -> Answer:
 
     async def act(ctx: Context) -> Answer:
         raise_if([] if stored.size else [Fault("", "required", "the file is empty")])
-        row = await store.create(ctx, imports, {
-            "id": import_id, "person_id": call.actor.id, "resource": resource.name, "file_name": name or "upload",
-            "size": stored.size, "sha256": stored.sha256, "options": {}, "columns": [], "mode": "each", "known": "change",
-            "duplicates": "ask", "decisions": {}, "judged": {}, "written": {}, "taken_back": {},
-            "narrowed": None if call.actor.narrowed is None else sorted(call.actor.narrowed),
-        }, verb="created")  # fmt: skip
+        row = await new_import(ctx, resource, import_id, name, stored)
         headers = {"Location": f"/v1/imports/{row.id}"}
         return Answer(202, dumps({name: row.values()[name] for name in imports.readable}), headers=headers)
 
@@ -92,6 +91,30 @@ async def upload(call: Call) -> Answer:
         if answer is None or "Location" not in answer.headers or import_id not in answer.headers["Location"]:
             await call.server.files.remove(upload_of(import_id))
     return answer
+
+
+async def new_import(ctx: Context, resource: Resource[Any], import_id: str, name: str, stored: Stored) -> Import:
+    """The row of an import whose file is stored; the actor's own."""
+    return await store.create(ctx, imports, {
+        "id": import_id, "person_id": ctx.actor.id, "resource": resource.name, "file_name": name or "upload",
+        "size": stored.size, "sha256": stored.sha256, "options": {}, "columns": [], "mode": "each", "known": "change",
+        "duplicates": "ask", "decisions": {}, "judged": {}, "written": {}, "taken_back": {},
+        "narrowed": None if ctx.actor.narrowed is None else sorted(ctx.actor.narrowed),
+    }, verb="created")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class View:
+    """For whose eyes rows are shown, and in which language."""
+
+    server: Server
+    actor: Actor
+    language: str
+
+
+def view_of(call: Call) -> View:
+    """The view of one who calls."""
+    return View(call.server, call.actor, call.language)
 
 
 async def held_import(call: Call) -> Import:
@@ -108,7 +131,7 @@ async def list_import_rows(call: Call) -> Answer:
     verdict, outcome, after, limit = asked(call)
     row = await held_import(call)
     found: list[dict[str, Any]] = []
-    async for told in told_rows(call, row, after + 1, verdict, outcome):
+    async for told in told_rows(view_of(call), row, after + 1, verdict, outcome):
         found.append(told)
         if len(found) > limit:
             break
@@ -128,22 +151,21 @@ def asked(call: Call) -> tuple[str | None, str | None, int, int]:
 
 
 async def told_rows(
-    call: Call, row: Import, start: int, verdict: str | None = None, outcome: str | None = None
+    view: View, row: Import, start: int, verdict: str | None = None, outcome: str | None = None
 ) -> AsyncIterator[dict[str, Any]]:
     """The rows from a place on, with all that is known of them; a chunk that has none of the wanted is not read."""
-    resource = call.server.house.resources[row.resource]
-    lector = Lector(row, resource, call.server.files, narrowed(call.actor, row))
+    resource = view.server.house.resources[row.resource]
+    lector = Lector(row, resource, view.server.files, narrowed(view.actor, row))
     number: int | None = max(start, 0) // CHUNK_ROWS
     while number is not None:
-        async with call.server.database.reading() as connection:
+        async with view.server.database.reading() as connection:
             chunk = await connection.fetchrow(CHUNK, row.id, number, verdict, outcome)
         if chunk is None:
             return
         lines = await lector.chunk(chunk["number"], chunk["start"], chunk["length"], chunk["number"] * CHUNK_ROWS)
         for place, line in enumerate(lines.lines):
-            told = told_row(
-                row, line, call.language, *(at(chunk[name], place) for name in ("verdicts", "outcomes", "returns"))
-            )
+            said = (at(chunk[name], place) for name in ("verdicts", "outcomes", "returns"))
+            told = told_row(row, line, view.language, *said)
             if line.n >= start and verdict in (None, told["verdict"]) and outcome in (None, told["outcome"]):
                 yield told
         number = chunk["number"] + 1
@@ -207,16 +229,16 @@ async def read_wrong_rows(call: Call) -> Answer:
     row = await held_import(call)
     name = quote(f"{row.file_name.rpartition('.')[0] or row.file_name} - wrong rows.csv")
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}", "Cache-Control": "private, no-cache"}
-    return StreamedAnswer(200, b"", "text/csv; charset=utf-8", headers, wrong_csv(call, row))
+    return StreamedAnswer(200, b"", "text/csv; charset=utf-8", headers, wrong_csv(view_of(call), row))
 
 
-async def wrong_csv(call: Call, row: Import) -> AsyncIterator[bytes]:
+async def wrong_csv(view: View, row: Import) -> AsyncIterator[bytes]:
     """The lines of the CSV. It can be mended, and loaded again as it is: the last column is no field's."""
     names = header_of(row.columns)
     yield b"\xef\xbb\xbf" + csv_line([*names, WRONG])
     kinds = [(None, "failed"), (None, "duplicate")] if row.written else [("wrong", None)]
     for verdict, outcome in kinds:
-        async for told in told_rows(call, row, 0, verdict, outcome):
+        async for told in told_rows(view, row, 0, verdict, outcome):
             cells = [*told["cells"], *[""] * (len(names) - len(told["cells"]))][: len(names)]
             yield csv_line([*cells, why_of(told)])
 

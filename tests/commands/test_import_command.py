@@ -1,0 +1,96 @@
+"""Importing from the command line, in the name of a person: judged, applied, gone on with, taken back."""
+
+import asyncio
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from guildhouse.commands import importing
+from guildhouse.commands.joining import NotDone
+from guildhouse.config import Config
+from guildhouse.kernel.errors import Problem
+
+Brings = Callable[..., str]
+CALLS = "What,Due\nCall Ben,2030/01/02\nCall Cleo,some day\n"
+
+
+@pytest.fixture
+def brings(dsn: str, config: Config, tmp_path: Path) -> Brings:
+    """Import a file as Ada; what is said."""
+    person = (
+        "INSERT INTO people (id, email, name, role, status, language, skills, listed, audience, scopes) VALUES "
+        "(gen_random_uuid(), 'ada@example.org', 'Ada', 'member', 'active', 'en', '{}', true, '{}', '{members}')"
+    )
+    ask(dsn, person)
+
+    def bring(text: str = CALLS, resource: str = "reminders", person: str = "ada@example.org", *constants: str,
+              wrong: Path | None = None, apply: bool = False) -> str:  # fmt: skip
+        file = tmp_path / "calls.csv"
+        file.write_text(text)
+        said: list[str] = []
+        asked = importing.Asked(file, resource, person, constants, "ask", wrong, apply)
+        asyncio.run(importing.bring(config, dsn, asked, said.append))
+        return "\n".join(said)
+
+    return bring
+
+
+def ask(dsn: str, sql: str) -> list[tuple[object, ...]]:
+    async def run() -> list[tuple[object, ...]]:
+        connection = await asyncpg.connect(dsn)
+        try:
+            return [tuple(record) for record in await connection.fetch(sql)]
+        finally:
+            await connection.close()
+
+    return asyncio.run(run())
+
+
+def test_a_file_is_judged_applied_and_taken_back(brings: Brings, dsn: str, config: Config, tmp_path: Path) -> None:
+    said = brings()
+    assert "Read 2 rows as csv: What -> text, Due -> due_at." in said and "Judged: 1 create, 1 wrong." in said
+    assert ask(dsn, "SELECT count(*) FROM reminders") == [(0,)]
+    wrong = tmp_path / "wrong.csv"
+    said = brings(apply=True, wrong=wrong)
+    assert "Applied: 1 created, 1 failed." in said
+    assert "Call Cleo,some day,Due: write a day" in wrong.read_text(encoding="utf-8-sig")
+    written = ask(dsn, "SELECT r.text, c.actor = p.id FROM reminders r JOIN changes c ON c.row_id = r.id, people p")
+    assert written == [("Call Ben", True)]
+    import_id = re.findall(r"import ([0-9a-f-]{36})", said)[0]
+    back: list[str] = []
+    asyncio.run(importing.take_back(config, dsn, import_id, back.append))
+    assert back == ["Taken back: 1 taken_back."]
+    assert ask(dsn, "SELECT count(*) FROM reminders WHERE deleted_at IS NULL") == [(0,)]
+
+
+def test_an_import_that_was_cut_off_goes_on(brings: Brings, dsn: str, config: Config) -> None:
+    import_id = re.findall(r"import ([0-9a-f-]{36})", brings())[0]
+    ask(dsn, f"UPDATE imports SET status = 'applying' WHERE id = '{import_id}'")
+    said: list[str] = []
+    asyncio.run(importing.go_on(config, dsn, import_id, said.append))
+    assert said == ["Applied: 1 created, 1 failed."]
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"resource": "nothing"}, "can be imported into"),
+        ({"person": "cleo@example.org"}, "Nobody here"),
+        ({"text": ""}, "empty"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_words(brings: Brings, given: dict[str, str], why: str) -> None:
+    with pytest.raises((NotDone, Problem), match=why):
+        brings(**given)
+
+
+def test_wrong_constants_and_unknown_imports(brings: Brings, dsn: str, config: Config) -> None:
+    with pytest.raises(NotDone, match="field=value"):
+        brings(CALLS, "reminders", "ada@example.org", "text")
+    with pytest.raises(NotDone, match="the fields are"):
+        brings(CALLS, "reminders", "ada@example.org", "nothing=1")
+    with pytest.raises(NotDone, match="no import"):
+        asyncio.run(importing.take_back(config, dsn, "x", print))
