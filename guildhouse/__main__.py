@@ -35,6 +35,9 @@ cli.add_typer(migrations, name="migrate")
 audits = typer.Typer(help="Prove that nobody has altered the log.", no_args_is_help=True)
 cli.add_typer(audits, name="audit")
 
+intakes = typer.Typer(help="Go on with an import, or undo it as a whole.", no_args_is_help=True)
+cli.add_typer(intakes, name="imports")
+
 Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on.")]
 
@@ -140,16 +143,16 @@ def import_(
         asyncio.run(importing.bring(settings, dsn, asked, say))
 
 
-@cli.command("take-back")
-def take_back(import_id: Annotated[str, typer.Argument(help="The id of an import.")]) -> None:
+@intakes.command("undo")
+def undo_import(import_id: Annotated[str, typer.Argument(help="The id of an import.")]) -> None:
     """Undo a whole import; rows that somebody has changed since stay as they are."""
     settings = config.load()
     with present_database(settings, complain) as dsn:
         asyncio.run(importing.take_back(settings, dsn, import_id, say))
 
 
-@cli.command("go-on")
-def go_on(import_id: Annotated[str, typer.Argument(help="The id of an import.")]) -> None:
+@intakes.command("resume")
+def resume_import(import_id: Annotated[str, typer.Argument(help="The id of an import.")]) -> None:
     """Go on with an import that was cut off, and write what is not written yet."""
     settings = config.load()
     with present_database(settings, complain) as dsn:

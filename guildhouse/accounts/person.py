@@ -200,7 +200,11 @@ people = Resource(
     stages=STAGES,
     find=Find(filter=("name", "role", "status"), sort=("created_at", "name")),
     log=Log(hidden=("password_hash",), personal=("email", "name", "headline", "about", "phone", "city", "website")),
-    carry=Carry(key=("email",), columns=("email", "name", "language")),
+    carry=Carry(
+        key=("email",),
+        columns=("email", "name", "language"),
+        shapes=("guildhouse.accounts.resumes:JSON_RESUME", "guildhouse.accounts.resumes:LINKEDIN_PROFILE"),
+    ),
 )
 
 

@@ -11,6 +11,10 @@ CARRY = Carry(
         "url",
     ),
     alike=("title", "organization_id", "organization_name", "city"),
+    shapes=tuple(
+        f"guildhouse.jobs.boards:{name}"
+        for name in ("GREENHOUSE", "LEVER", "ASHBY", "SCHEMA_ORG", "JSON_RESUME_JOB", "LINKEDIN_JOBS")
+    ),
     pay=("salary_min", "salary_max", "salary_currency", "salary_period"),
     headers={
         "title": ("job title", "position", "position title", "role", "job", "vacancy", "opening", "職缺", "職稱", "職位",

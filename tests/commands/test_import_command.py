@@ -57,7 +57,9 @@ def test_a_file_is_judged_applied_and_taken_back(brings: Brings, dsn: str, confi
     said = brings(apply=True, wrong=wrong)
     assert "Applied: 1 created, 1 failed." in said
     assert "Call Cleo,some day,Due: write a day" in wrong.read_text(encoding="utf-8-sig")
-    written = ask(dsn, "SELECT r.text, c.actor = p.id FROM reminders r JOIN changes c ON c.row_id = r.id, people p")
+    written = ask(
+        dsn, "SELECT r.text, c.actor = p.id::text FROM reminders r JOIN changes c ON c.row_id = r.id, people p"
+    )
     assert written == [("Call Ben", True)]
     import_id = re.findall(r"import ([0-9a-f-]{36})", said)[0]
     back: list[str] = []

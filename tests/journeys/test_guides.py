@@ -144,6 +144,7 @@ SESSIONS = [
     ("README",),
     ("first-hour", "import-jobs"),
     ("api-basics", "erase-a-person"),
+    ("move-in-move-out",),
     ("backup-and-restore",),
 ]
 

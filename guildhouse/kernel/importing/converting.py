@@ -7,7 +7,7 @@ summary, or why the file cannot be read, is the last line of standard error.
 import re
 import resource
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
@@ -26,6 +26,8 @@ SECONDS = 1200
 MOST_ROWS = 5_000_000
 
 Rows = Iterator[SourceRow]
+# The shapes that the resource knows: they are imported for a document only.
+Shapes = Callable[[], Sequence[ForeignShape]]
 
 
 def main() -> None:
@@ -35,7 +37,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     path, name, asked = Path(sys.argv[1]), sys.argv[2], orjson.loads(sys.argv[3])
     try:
-        summary = convert(path, name, asked["said"], [imported(each) for each in asked["shapes"]], write)
+        summary = convert(path, name, asked["said"], lambda: [imported(each) for each in asked["shapes"]], write)
     except Unreadable as error:
         summary = {"why": error.why}
     except MemoryError:
@@ -58,7 +60,7 @@ def write(row: SourceRow) -> None:
 
 
 def convert(
-    path: Path, name: str, said: Mapping[str, Any], shapes: list[ForeignShape], emit: Callable[[SourceRow], None]
+    path: Path, name: str, said: Mapping[str, Any], shapes: Shapes, emit: Callable[[SourceRow], None]
 ) -> dict[str, Any]:
     """Emit every row of a file; the summary says what it was found to be, and what is in its columns."""
     with path.open("rb") as file:
@@ -90,9 +92,7 @@ def shown(cell: Any) -> Any:
     return cell.encode("utf-8", "surrogateescape").decode("utf-8", "replace") if isinstance(cell, str) else cell
 
 
-def opened(
-    path: Path, format_: str, said: Mapping[str, Any], shapes: list[ForeignShape]
-) -> tuple[Found, list[str], Rows]:
+def opened(path: Path, format_: str, said: Mapping[str, Any], shapes: Shapes) -> tuple[Found, list[str], Rows]:
     """What the file is, its columns (a list that may grow), and its rows."""
     if format_ == "csv":
         found = sources.look_at_csv(path, said)
@@ -108,7 +108,7 @@ def opened(
     if format_ not in ("json", "html", "zip"):
         raise Unreadable("unknown-format")
     document = documents.load_document(path, format_)
-    shape = documents.shape_of(document, shapes, said.get("shape"))
+    shape = documents.shape_of(document, shapes(), said.get("shape"))
     if format_ in ("html", "zip") and shape is None:
         raise Unreadable("unknown-shape")
     records = shape.rows(document) if shape else documents.records_in(document)

@@ -20,7 +20,7 @@ def converted(path: Path, content: bytes, name: str = "x.csv", **said: Any) -> t
     """The summary and the rows of a file."""
     (path / "file").write_bytes(content)
     rows: list[SourceRow] = []
-    return convert(path / "file", name, said, [], rows.append), rows
+    return convert(path / "file", name, said, list, rows.append), rows
 
 
 def cells(rows: list[SourceRow]) -> list[list[Any]]:

@@ -1,0 +1,260 @@
+"""Boards: jobs as other programs publish them (Greenhouse, Lever, Ashby, schema.org, JSON Resume, LinkedIn), by our fields.
+
+Pure functions of a document. What a board does not say is left out, so that it changes nothing; values stay in the words
+of the board where `carried.py` knows those.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from guildhouse.kernel.importing.documents import ForeignShape
+from guildhouse.kernel.importing.markup import plain_text
+
+Record = dict[str, Any]
+
+
+def said(**fields: Any) -> Record:
+    """The fields that have a value."""
+    return {name: value for name, value in fields.items() if value not in (None, "", [], {})}
+
+
+def within(document: Any, *path: str | int) -> Any:
+    """What stands at a path of a document, or None."""
+    for step in path:
+        if isinstance(step, int):
+            document = document[step] if isinstance(document, list) and len(document) > step else None
+        else:
+            document = document.get(step) if isinstance(document, Mapping) else None
+    return document
+
+
+def names(records: Any) -> str | None:
+    """The names of some things in one line."""
+    return ", ".join(str(each["name"]) for each in records or () if within(each, "name")) or None
+
+
+def joined(*parts: str | None) -> str | None:
+    """The parts of a description that there are."""
+    return "\n\n".join(part for part in parts if part) or None
+
+
+# ---- Greenhouse ----
+
+
+def is_greenhouse(document: Any) -> bool:
+    """Greenhouse's job board: a list of jobs that have an `absolute_url`."""
+    return "absolute_url" in document["jobs"][0]
+
+
+def greenhouse_jobs(document: Any) -> Iterator[Record]:
+    """Its jobs. `content` is escaped twice."""
+    for job in document["jobs"]:
+        yield said(
+            source="greenhouse",
+            external_id=str(job["id"]),
+            title=job["title"],
+            organization_name=job.get("company_name"),
+            unit=names(job.get("departments")),
+            description=plain_text(job.get("content")),
+            city=within(job, "location", "name"),
+            posted_at=job.get("first_published") or job.get("updated_at"),
+            url=job["absolute_url"],
+        )
+
+
+# ---- Lever ----
+
+
+def is_lever(document: Any) -> bool:
+    """Lever's postings: a list of what has a `hostedUrl` and `categories`."""
+    return "hostedUrl" in document[0] and "categories" in document[0]
+
+
+def lever_jobs(document: Any) -> Iterator[Record]:
+    """Its postings. What is required stands in `lists` alone."""
+    for job in document:
+        lists = [joined(each["text"], plain_text(f"<ul>{each['content']}</ul>")) for each in job.get("lists", ())]
+        opening = job.get("descriptionPlain") or plain_text(job.get("description"))
+        closing = job.get("additionalPlain") or plain_text(job.get("additional"))
+        salary = job.get("salaryRange") or {}
+        yield said(
+            source="lever",
+            external_id=job["id"],
+            title=job["text"],
+            unit=within(job, "categories", "team") or within(job, "categories", "department"),
+            description=joined(opening, *lists, closing),
+            employment_type=within(job, "categories", "commitment"),
+            workplace=None if job.get("workplaceType") == "unspecified" else job.get("workplaceType"),
+            city=within(job, "categories", "location"),
+            country=job.get("country"),
+            salary_min=salary.get("min"),
+            salary_max=salary.get("max"),
+            salary_currency=salary.get("currency"),
+            salary_period=str(salary.get("interval") or "").removeprefix("per-").partition("-")[0],
+            posted_at=datetime.fromtimestamp(job["createdAt"] / 1000, UTC).isoformat()
+            if job.get("createdAt")
+            else None,
+            url=job["hostedUrl"],
+        )
+
+
+# ---- Ashby ----
+
+
+def is_ashby(document: Any) -> bool:
+    """Ashby's job board: a list of jobs that have a `jobUrl`."""
+    return "jobUrl" in document["jobs"][0]
+
+
+def ashby_jobs(document: Any) -> Iterator[Record]:
+    """Its jobs that are listed."""
+    for job in document["jobs"]:
+        if job.get("isListed") is False:
+            continue
+        address = within(job, "address", "postalAddress") or {}
+        parts = within(job, "compensation", "summaryComponents") or []
+        pay: Mapping[str, Any] = next((each for each in parts if each.get("compensationType") == "Salary"), {})
+        yield said(
+            source="ashby",
+            external_id=job.get("id") or job["jobUrl"].rpartition("/")[2],
+            title=job["title"],
+            unit=job.get("team") or job.get("department"),
+            description=job.get("descriptionPlain") or plain_text(job.get("descriptionHtml")),
+            employment_type={"Intern": "internship"}.get(job.get("employmentType"), job.get("employmentType")),
+            workplace="remote" if job.get("isRemote") else job.get("workplaceType"),
+            city=address.get("addressLocality") or job.get("location"),
+            region=address.get("addressRegion"),
+            country=address.get("addressCountry"),
+            salary_min=pay.get("minValue"),
+            salary_max=pay.get("maxValue"),
+            salary_currency=pay.get("currencyCode"),
+            salary_period=str(pay.get("interval") or "").rpartition(" ")[2].lower(),
+            posted_at=job.get("publishedAt"),
+            url=job["jobUrl"],
+        )
+
+
+# ---- schema.org ----
+
+
+def postings_in(document: Any) -> Iterator[Mapping[str, Any]]:
+    """The objects of type JobPosting, wherever they stand in a document."""
+    if isinstance(document, list):
+        for each in document:
+            yield from postings_in(each)
+    elif isinstance(document, Mapping):
+        kinds = document.get("@type")
+        if "JobPosting" in (kinds if isinstance(kinds, list) else [kinds]):
+            yield document
+        else:
+            for each in document.values():
+                yield from postings_in(each)
+
+
+def is_schema_org(document: Any) -> bool:
+    """Whether there is a JobPosting in it."""
+    return next(postings_in(document), None) is not None
+
+
+def schema_org_jobs(document: Any) -> Iterator[Record]:
+    """The postings of a page."""
+    for job in postings_in(document):
+        place = job.get("jobLocation")
+        address = within(place[0] if isinstance(place, list) and place else place, "address") or {}
+        pay = within(job, "baseSalary", "value")
+        pay = pay if isinstance(pay, Mapping) else {"value": pay}
+        kinds = job.get("employmentType")
+        yield said(
+            source=within(job, "identifier", "name") or ("schema.org" if within(job, "identifier", "value") else None),
+            external_id=str(within(job, "identifier", "value") or "") or None,
+            title=job.get("title") or job.get("name"),
+            organization_name=within(job, "hiringOrganization", "name") or text_or_none(job.get("hiringOrganization")),
+            description=plain_text(job.get("description")),
+            employment_type=kinds[0] if isinstance(kinds, list) and kinds else kinds,
+            workplace="remote" if job.get("jobLocationType") == "TELECOMMUTE" else None,
+            city=within(address, "addressLocality"),
+            region=within(address, "addressRegion"),
+            country=within(address, "addressCountry", "name") or text_or_none(within(address, "addressCountry")),
+            salary_min=pay.get("minValue") or pay.get("value"),
+            salary_max=pay.get("maxValue") or pay.get("value"),
+            salary_currency=within(job, "baseSalary", "currency") or job.get("salaryCurrency"),
+            salary_period=str(pay.get("unitText") or "").lower(),
+            skills=job.get("skills"),
+            posted_at=job.get("datePosted"),
+            closes_on=job.get("validThrough"),
+            url=job.get("url"),
+        )
+
+
+def text_or_none(value: Any) -> str | None:
+    """The value if it is text."""
+    return value if isinstance(value, str) else None
+
+
+# ---- JSON Resume's job, LinkedIn's lists ----
+
+
+def is_json_resume_job(document: Any) -> bool:
+    """A job description of JSON Resume."""
+    return {"title", "company"} <= document.keys() and not {"responsibilities", "qualifications"}.isdisjoint(document)
+
+
+def json_resume_jobs(document: Any) -> Iterator[Record]:
+    """The one job of the document."""
+    responsibilities, qualifications = document.get("responsibilities"), document.get("qualifications")
+    yield said(
+        title=document["title"],
+        organization_name=document["company"],
+        description=joined(document.get("description"), bullets("Responsibilities", responsibilities),
+                           bullets("Qualifications", qualifications)),
+        employment_type=document.get("type"),
+        workplace={"Full": "remote", "Hybrid": "hybrid", "None": "on_site"}.get(str(document.get("remote"))),
+        city=within(document, "location", "city"),
+        region=within(document, "location", "region"),
+        country=within(document, "location", "countryCode"),
+        pay=document.get("salary"),
+        skills=[each["name"] for each in document.get("skills") or () if within(each, "name")],
+        posted_at=document.get("date"),
+    )  # fmt: skip
+
+
+def bullets(title: str, lines: Any) -> str | None:
+    """A list under its title."""
+    return "\n".join([title, *(f"- {line}" for line in lines)]) if lines else None
+
+
+def linkedin_lists(document: Any) -> list[Mapping[str, str]]:
+    """The jobs that a person has applied for or saved, of a LinkedIn data export."""
+    return [
+        row
+        for name, rows in document.items()
+        if name.rpartition("/")[2] in ("Job Applications.csv", "Saved Jobs.csv") or "Job Applications_" in name
+        for row in rows
+    ]
+
+
+def is_linkedin(document: Any) -> bool:
+    """A LinkedIn data export with jobs in it."""
+    return "Job Title" in linkedin_lists(document)[0]
+
+
+def linkedin_jobs(document: Any) -> Iterator[Record]:
+    """The jobs that a person has applied for or saved, each once: to be tracked."""
+    met: set[str] = set()
+    for row in linkedin_lists(document):
+        mark = row.get("Job Url") or f"{row.get('Job Title')} {row.get('Company Name')}"
+        if mark not in met:
+            met.add(mark)
+            url = row.get("Job Url", "").replace("http://", "https://")
+            yield said(
+                title=row.get("Job Title"), organization_name=row.get("Company Name"), url=url, tags=["LinkedIn"]
+            )
+
+
+GREENHOUSE = ForeignShape("greenhouse-board", is_greenhouse, greenhouse_jobs)
+LEVER = ForeignShape("lever-postings", is_lever, lever_jobs)
+ASHBY = ForeignShape("ashby-board", is_ashby, ashby_jobs)
+SCHEMA_ORG = ForeignShape("schema-org-job-posting", is_schema_org, schema_org_jobs)
+JSON_RESUME_JOB = ForeignShape("json-resume-job", is_json_resume_job, json_resume_jobs)
+LINKEDIN_JOBS = ForeignShape("linkedin-export", is_linkedin, linkedin_jobs)

@@ -1,0 +1,49 @@
+"""Markup: a description in HTML, however often it was escaped, as plain text with its paragraphs and lists."""
+
+import re
+from html import unescape
+from html.parser import HTMLParser
+
+BLOCKS = frozenset(re.findall(r"\w+", "p div br ul ol h1 h2 h3 h4 h5 h6 section article table tr blockquote pre hr"))
+SILENT = frozenset(("script", "style", "head", "template"))
+
+
+class Plain(HTMLParser):
+    """Collects the text of a document, one line for each block."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.parts: list[str] = []
+        self.silent = 0
+
+    def handle_starttag(self, tag: str, _attributes: list[tuple[str, str | None]]) -> None:
+        """A block begins a line, an item its own with a dash."""
+        if tag in SILENT:
+            self.silent += 1
+        elif tag == "li":
+            self.parts.append("\n- ")
+        elif tag in BLOCKS:
+            self.parts.append("\n" if tag == "br" else "\n\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        """A block ends its line."""
+        if tag in SILENT:
+            self.silent = max(0, self.silent - 1)
+        elif tag in BLOCKS:
+            self.parts.append("\n\n")
+
+    def handle_data(self, data: str) -> None:
+        """Text, with its white space made single."""
+        if not self.silent:
+            self.parts.append(re.sub(r"\s+", " ", data))
+
+
+def plain_text(markup: str | None) -> str | None:
+    """The text of HTML; of HTML that was escaped once more, as well. None for nothing."""
+    if not markup:
+        return None
+    reader = Plain()
+    reader.feed(unescape(markup) if re.search(r"&lt;/?\w", markup) else markup)
+    reader.close()
+    lines = [" ".join(line.split()) for line in "".join(reader.parts).split("\n")]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).replace("\n\n- ", "\n- ").strip() or None
