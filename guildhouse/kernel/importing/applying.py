@@ -100,12 +100,19 @@ async def apply_chunk(work: Work, ctx: Context, row: Import, actor: Actor, chunk
     if not actor.can(f"{resource.name}.write"):
         raise Denied
     lines = await Lector(row, resource, work.server.files, actor).chunk(number, start, length, number * CHUNK_ROWS)
+    await plan_anew(ctx)
     ctx.actor = actor
     told = await written(ctx, resource, row, lines, record["verdicts"])
     await ctx.connection.execute(
         "UPDATE import_chunks SET outcomes = $3 WHERE import_id = $1 AND number = $2", row.id, number, told
     )
     return told
+
+
+async def plan_anew(ctx: Context) -> None:
+    """Plan each statement of this transaction for the table as it is: an import may begin with an empty one, and a plan
+    that was kept from then reads the whole table for every chunk."""
+    await ctx.connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
 
 
 async def count_up(ctx: Context, now: Import, more: Counter[str]) -> None:

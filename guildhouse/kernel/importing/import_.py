@@ -76,6 +76,11 @@ class Import(Row):
     finished_at: Mapped[datetime | None]
 
     __table_args__ = (
+        CheckConstraint(
+            "status IN ('reading', 'ready', 'judging', 'judged', 'applying', 'cancelled', 'failed', 'applied', "
+            "'taking_back', 'taken_back')",
+            name="status",
+        ),
         CheckConstraint("mode IN ('atomic', 'each')", name="mode"),
         CheckConstraint("known IN ('change', 'skip')", name="known"),
         CheckConstraint("duplicates IN ('ask', 'skip', 'change', 'keep')", name="duplicates"),

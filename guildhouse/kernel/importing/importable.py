@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from datetime import date, datetime
 from functools import cache, partial
 from types import UnionType
@@ -17,6 +18,7 @@ from guildhouse.kernel.resource import Resource
 
 ID = "id"
 PAY = "pay"
+LONGEST_MET, MOST_MET = 60, 5000
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,8 @@ def read_line(cell: Any, hints: Hints) -> str:
 def read_number(cell: Any, hints: Hints, *, money: bool = False) -> float:
     """A number."""
     if isinstance(cell, int | float) and not isinstance(cell, bool):
+        return float(cell)
+    if isinstance(cell, str) and cell.isascii() and cell.isdigit():
         return float(cell)
     return amounts.number(money_text(read_text(cell, hints)) if money else read_text(cell, hints), hints, money=money)
 
@@ -191,6 +195,18 @@ class Assigned:
     column: int
     field: ImportField
     hints: Hints
+    # What cells of this column were read as: the same words come again and again in a file.
+    met: dict[str, Any] = dataclass_field(default_factory=dict, compare=False, repr=False)
+
+    def value_of(self, cell: Any) -> Any:
+        """The value of a cell. Raises `Unclear`."""
+        if not isinstance(cell, str) or len(cell) > LONGEST_MET:
+            return self.field.read(cell, self.hints)
+        if cell not in self.met:
+            if len(self.met) >= MOST_MET:
+                self.met.clear()
+            self.met[cell] = self.field.read(cell, self.hints)
+        return self.met[cell]
 
 
 def read_row(
@@ -207,7 +223,7 @@ def read_row(
             faults.append(Fault(f"/{each.field.name}", "holds-nul", "this holds a NUL character"))
             continue
         try:
-            found = each.field.read(cell, each.hints)
+            found = each.value_of(cell)
         except Unclear as unclear:
             faults.append(unclear.fault(f"/{each.field.name}"))
             continue

@@ -13,6 +13,7 @@ from hashlib import blake2b
 from typing import Any
 
 import orjson
+from sqlalchemy import Uuid
 
 from guildhouse.kernel import bulk, store
 from guildhouse.kernel.actor import HOUSE, Actor
@@ -231,9 +232,8 @@ async def alike(ctx: Context, resource: Resource[Any], lines: Sequence[Line]) ->
     asked = [line for line in lines if names and line.data.get(names[0])]
     if not asked:
         return {}
-    records = await ctx.connection.fetch(
-        alike_sql(resource), [line.data[names[0]] for line in asked], list(ctx.actor.scopes)
-    )
+    said = [[line.data.get(name) for line in asked] for name in (names[0], *references_of(resource))]
+    records = await ctx.connection.fetch(alike_sql(resource), list(ctx.actor.scopes), *said)
     by_first: dict[str, list[Any]] = {}
     for record in records:
         if not hidden_fields(resource, ctx.actor, record) & set(names):
@@ -257,13 +257,23 @@ def says_same(names: Sequence[str], data: Mapping[str, Any], record: Any) -> boo
     return all(data.get(name) is None or words_of(str(data[name])) == words_of(str(record[name])) for name in names)
 
 
+def references_of(resource: Resource[Any]) -> tuple[str, ...]:
+    """The columns of `alike` that hold ids: compared by the database, the others by what they say."""
+    return tuple(name for name in resource.carry.alike if isinstance(resource.columns[name].type, Uuid))
+
+
 @cache
 def alike_sql(resource: Resource[Any]) -> str:
-    """Live rows in sight whose first column of `alike` is one of these, without case; not all of very many."""
-    first = resource.carry.alike[0]
+    """Live rows in sight whose first column of `alike` is one of these, without case; one look into its index for each."""
+    first, references = resource.carry.alike[0], references_of(resource)
+    arrays = ", ".join(f"${n}::text[]" for n in range(2, 3 + len(references)))
+    names = ", ".join(["said", *(f"r{n}" for n in range(len(references)))])
+    same = "".join(f' AND (w.r{n} IS NULL OR t."{name}"::text = w.r{n})' for n, name in enumerate(references))
     return (
-        f'SELECT t.* FROM "{resource.name}" t WHERE lower("{first}") = ANY(ARRAY(SELECT lower(x) FROM unnest($1::text[]) x))'
-        " AND deleted_at IS NULL AND scopes && $2 ORDER BY created_at LIMIT 5000"
+        f"SELECT t.* FROM (SELECT DISTINCT * FROM unnest({arrays}) AS u ({names})) w CROSS JOIN LATERAL "
+        # The inner limit keeps the planner from any other index than that of the first column, however new the rows are.
+        f'(SELECT * FROM (SELECT * FROM "{resource.name}" WHERE lower("{first}") = lower(w.said) LIMIT 2000) t '
+        f"WHERE deleted_at IS NULL AND scopes && $1{same} LIMIT 100) t"
     )
 
 

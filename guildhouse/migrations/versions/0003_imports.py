@@ -43,6 +43,10 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("scopes", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         sa.CheckConstraint("duplicates IN ('ask', 'skip', 'change', 'keep')", name=op.f("ck_imports_duplicates")),
+        sa.CheckConstraint(
+            "status IN ('reading', 'ready', 'judging', 'judged', 'applying', 'cancelled', 'failed', 'applied', 'taking_back', 'taken_back')",
+            name=op.f("ck_imports_status"),
+        ),
         sa.CheckConstraint("known IN ('change', 'skip')", name=op.f("ck_imports_known")),
         sa.CheckConstraint("mode IN ('atomic', 'each')", name=op.f("ck_imports_mode")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_imports")),
