@@ -104,7 +104,7 @@ async def give_up(work: Work, error: Exception) -> None:
 
 
 async def remove_files(work: Work) -> None:
-    """Remove the files of an import that was purged."""
+    """Remove the files of an import that was purged, or erased with its person."""
     for name in (upload_of(work.row_id), rows_of(work.row_id)):
         await work.server.files.remove(name)
 
@@ -133,7 +133,7 @@ RUN_IMPORT = Task(
     give_up=give_up,
     seconds=6 * 3600,
 )
-REMOVE_FILES = Task("remove-import-files", remove_files, on=("import.purged",))
+REMOVE_FILES = Task("remove-import-files", remove_files, on=("import.purged", "import.erased"))
 SWEEP = Task("sweep-imports", sweep)
 tasks = (RUN_IMPORT, REMOVE_FILES, SWEEP)
 schedules = (Schedule(SWEEP, "37 3 * * *"),)

@@ -302,6 +302,18 @@ async def test_a_purged_import_takes_its_files_along_and_a_lost_upload_is_swept(
     assert await idle.server.files.names() == ["imports/0fffffff-0000-7000-8000-000000000000/upload"]
 
 
+async def test_who_is_erased_leaves_no_file_behind(idle: Cast) -> None:
+    await brought(idle, idle.ada, calls(1))
+    farewell = {"email": "ada@example.org"}
+    assert (await idle.otto.post(f"/v1/people/{idle.ada.id}/erase", farewell)).status_code == 204
+    pool = idle.server.database.pool
+    erased = await pool.fetch("SELECT row_id, verb FROM changes WHERE resource = 'imports' AND verb = 'erased'")
+    assert [each["verb"] for each in erased] == ["erased"]
+    await running.remove_files(work_on(idle, {"id": erased[0]["row_id"]}))
+    assert await idle.server.files.names() == []
+    assert await pool.fetchval("SELECT count(*) FROM import_chunks") == 0
+
+
 async def pieces() -> AsyncIterator[bytes]:
     yield b"x"
 
