@@ -135,7 +135,7 @@ async def judge_lines(ctx: Context, resource: Resource[Any], lines: Sequence[Lin
     verdicts: list[Verdict] = [{} for _ in ops]
     for wave in bulk.waves(resource, ops):
         for each in await bulk.judge(ctx, resource, wave, outcomes):
-            verdicts[each.place] = written_verdict(ctx, resource, each)
+            verdicts[each.line.place] = written_verdict(ctx, resource, each)
     new = [line for line, verdict in zip(lines, verdicts, strict=True) if verdict.get("v") == "create"]
     for line, match in (await alike(ctx, resource, new)).items():
         verdicts[line - lines[0].n] = {"v": "duplicate", "id": match, "why": list(resource.carry.alike)}

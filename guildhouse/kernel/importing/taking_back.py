@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from guildhouse.kernel import bulk, store
+from guildhouse.kernel import bulk, problems, store
 from guildhouse.kernel.actor import HOUSE, Actor
-from guildhouse.kernel.bulk import Judged, Outcome
+from guildhouse.kernel.bulk import Judged, Line, Op, Outcome
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import Problem
 from guildhouse.kernel.history import typed
@@ -77,9 +77,11 @@ async def returned(ctx: Context, resource: Resource[Any], outcomes: Sequence[Tol
         else:
             told[n] = found
     done = [Outcome("failed") for _ in outcomes]
-    await bulk.write_stretch(ctx, resource, bulk.update_many_sql(resource), judged, done)
+    refused = await bulk.write_stretch(ctx, resource, bulk.update_many_sql(resource), judged, done)
+    for each, error in refused:
+        done[each.line.place].problem = problems.from_driver(error)
     for each in judged:
-        told[each.place] = told_of(done[each.place])
+        told[each.line.place] = told_of(done[each.line.place])
     return told
 
 
@@ -115,7 +117,8 @@ async def judge_return(
         after = await store.judge_change(ctx, resource, row, values, may, None)
     except Problem as problem:
         return {"r": "failed", "id": row_id, "faults": faults_of(problem)}
-    return Judged(n, "changed", row, after) if after is not None else {"r": "taken_back", "id": row_id}
+    line = Line(n, Op(op="change", id=row_id), None)
+    return Judged(line, "changed", row, after) if after is not None else {"r": "taken_back", "id": row_id}
 
 
 async def before_of(
