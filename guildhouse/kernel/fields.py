@@ -24,6 +24,12 @@ class Selection:
     fields: tuple[str, ...]
     expand: Mapping[str, "Selection"] = field(default_factory=dict)
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The same as columns of a table: `title`, `organization.name`."""
+        nested = (f"{name}.{each}" for name, child in self.expand.items() for each in child.fields)
+        return (*self.fields, *nested)
+
 
 def select_fields(house: House, resource: Resource[Any], fields: str | None, expand: str | None) -> Selection:
     """Parse `fields=id,title,organization.name` and `expand=organization`; raises for a name that is unknown."""

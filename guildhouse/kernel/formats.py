@@ -1,8 +1,10 @@
-"""Formats: one page of rows as JSON, NDJSON, CSV or MessagePack. Chosen by `Accept`, or by `?format=`."""
+"""Formats: rows as JSON, NDJSON, CSV or MessagePack, and the names of the others. Chosen by `Accept`, or by `?format=`."""
 
 import csv
-import io
+import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -12,11 +14,15 @@ from guildhouse.kernel.errors import NotAcceptable
 from guildhouse.kernel.row import Values
 
 JSON, NDJSON, CSV, MSGPACK = "json", "ndjson", "csv", "msgpack"
+XLSX, PDF, OWN = "xlsx", "pdf", "guildhouse"
 MEDIA_TYPES = {
     JSON: "application/json",
     NDJSON: "application/x-ndjson",
     CSV: "text/csv; charset=utf-8",
     MSGPACK: "application/vnd.msgpack",
+    XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    PDF: "application/pdf",
+    OWN: "application/vnd.guildhouse+ndjson",
 }
 ACCEPTED = {
     "application/json": JSON,
@@ -25,12 +31,19 @@ ACCEPTED = {
     "text/csv": CSV,
     "application/vnd.msgpack": MSGPACK,
     "application/msgpack": MSGPACK,
+    MEDIA_TYPES[XLSX]: XLSX,
+    MEDIA_TYPES[PDF]: PDF,
+    MEDIA_TYPES[OWN]: OWN,
     "application/*": JSON,
     "text/*": CSV,
     "*/*": JSON,
 }
 ROW_FORMATS = (JSON, MSGPACK)
 LIST_FORMATS = (JSON, NDJSON, CSV, MSGPACK)
+EXPORT_FORMATS = (JSON, NDJSON, CSV, XLSX, PDF, OWN)
+# What a spreadsheet takes for a formula, and what escapes it: apostrophes before it, one more each time.
+RUN_SIGNS = "=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20"
+RUN = re.compile(f"'*[{RUN_SIGNS}]")
 
 
 def choose_format(accept: str | None, wanted: str | None, offered: Sequence[str]) -> str:
@@ -70,33 +83,76 @@ def encode_row(row: Values, format_: str) -> bytes:
     return dumps(row)
 
 
-def encode_page(rows: Sequence[Values], page: Mapping[str, Any], fields: Sequence[str], format_: str) -> bytes:
-    """A page. NDJSON and CSV carry rows only; the way to the next page is in the Link header."""
+def encode_page(rows: Sequence[Values], page: Mapping[str, Any], paths: Sequence[str], format_: str) -> bytes:
+    """A page. NDJSON and CSV carry rows only; the way to the next page is in the Link header.
+
+    `paths` are the columns of a CSV: `title`, `organization.name`.
+    """
     if format_ == JSON:
         return b'{"data":' + dumps(rows) + b',"page":' + dumps(page) + b"}"
     if format_ == NDJSON:
-        return b"".join(dumps(row) + b"\n" for row in rows)
+        return encode_lines(rows)
     if format_ == CSV:
-        return encode_csv(rows, fields)
+        return csv_line(paths) + encode_csv(rows, paths)
     return ormsgpack.packb({"data": [dict(row) for row in rows], "page": page}, option=ormsgpack.OPT_UTC_Z)
 
 
-def encode_csv(rows: Iterable[Values], fields: Sequence[str]) -> bytes:
-    """RFC 4180 with a header line. Lists of words are joined by semicolons; what is nested is written as JSON."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(fields)
-    for row in rows:
-        writer.writerow([cell(row[name]) for name in fields])
-    return text.getvalue().encode()
+def encode_lines(rows: Iterable[Values]) -> bytes:
+    """A row in every line."""
+    return b"".join([dumps(row) + b"\n" for row in rows])
+
+
+def csv_line(cells: Sequence[str]) -> bytes:
+    """One line of a CSV."""
+    return csv_lines([cells])
+
+
+def csv_lines(rows: Iterable[Sequence[str]]) -> bytes:
+    """Lines of a CSV, ended by LF as PostgreSQL ends them. A lone CR in a cell is quoted, too, because the writer itself
+    ends its lines by CR and LF."""
+    lines: list[str] = []
+    csv.writer(SimpleNamespace(write=lambda line: lines.append(line[:-2] + "\n"))).writerows(rows)
+    return "".join(lines).encode()
+
+
+def encode_csv(rows: Iterable[Values], paths: Sequence[str]) -> bytes:
+    """The lines of a CSV (RFC 4180) without its header. What is not there is an empty cell."""
+    return csv_lines([cell(each) for each in flat(row, paths)] for row in rows)
+
+
+def flat(row: Values, paths: Sequence[str]) -> list[Any]:
+    """The values of a row in the order of the paths; those of a row that is not there, or not seen, are None."""
+    found = []
+    for path in paths:
+        name, dot, field = path.partition(".")
+        value = row[name]
+        found.append((value[field] if value is not None else None) if dot else value)
+    return found
 
 
 def cell(value: Any) -> str:
-    """A value as a cell. One that a spreadsheet would run as a formula gets an apostrophe before it."""
+    """A value as a cell. Words of a list are joined by semicolons; what that cannot hold, and documents, are JSON.
+
+    A text that a spreadsheet would run as a formula gets an apostrophe before it, and so does one that begins like such
+    an escaped text: whoever reads it back takes one apostrophe away where `RUN` matches.
+    """
     if value is None:
         return ""
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
-    if isinstance(value, list) and all(isinstance(each, str) for each in value):
-        return cell(";".join(value))
+        return f"'{value}" if RUN.match(value) else value
+    if isinstance(value, list):
+        return cell(joined(value))
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)  # with blanks, as PostgreSQL writes a document
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     return dumps(value).decode().strip('"')
+
+
+def joined(words: Sequence[Any]) -> str:
+    """A list as one text: `a;b`, or JSON where a word would be torn by that, or is none."""
+    if all(isinstance(each, str) and each and ";" not in each for each in words):
+        text = ";".join(words)
+        if not text.startswith("["):
+            return text
+    return dumps(words).decode()

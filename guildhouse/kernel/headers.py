@@ -84,10 +84,12 @@ SENT = [
     "traceparent",
 ]
 SHOWN = [
+    "Content-Disposition",
     "ETag",
     "Link",
     "Location",
     "Log-Position",
+    "Total-Count",
     "Content-Language",
     "Preference-Applied",
     "Idempotent-Replayed",

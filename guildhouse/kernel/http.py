@@ -17,6 +17,7 @@ from guildhouse.kernel.answer import Answer, problem_answer
 from guildhouse.kernel.batch import batch_rows
 from guildhouse.kernel.door import Door, Handle
 from guildhouse.kernel.errors import Denied, MethodNotAllowed, NotFound, Problem, Unauthenticated
+from guildhouse.kernel.exporting import whole_list
 from guildhouse.kernel.history import read_as_of, read_history, undo_change
 from guildhouse.kernel.ids import as_id
 from guildhouse.kernel.limits import ANONYMOUS_SHARE
@@ -59,6 +60,8 @@ def reading_doors(resource: Resource[Any]) -> Iterator[Door]:
         return Door("GET", path, f"{resource.name}.read", summary, handle, resource, "read", cost, open_to)
 
     yield door(base, f"List {resource.path}", bound(list_rows, resource), 3, may.read)
+    export = bound(whole_list.export_rows, resource)
+    yield door(f"{base}:export", f"All {resource.path} as one file", export, whole_list.COST, may.export)
     yield door(f"{base}/{{id}}", f"Read {one}", read, 1, may.read)
     yield door(f"{base}/{{id}}/history", f"What happened to {one}", bound(read_history, resource), 3, signed_in)
 

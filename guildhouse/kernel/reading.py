@@ -9,7 +9,7 @@ from guildhouse.kernel.answer import Answer
 from guildhouse.kernel.errors import BadRequest, NotFound, Unavailable, UnknownParameter
 from guildhouse.kernel.etag import list_etag, matches, row_etag
 from guildhouse.kernel.fields import Selection, select_fields
-from guildhouse.kernel.filters import conditions
+from guildhouse.kernel.filters import Condition, conditions
 from guildhouse.kernel.formats import LIST_FORMATS, MEDIA_TYPES, ROW_FORMATS, choose_format, encode_page, encode_row
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource
@@ -56,8 +56,9 @@ async def list_rows(call: Call, resource: Resource[Any]) -> Answer:
     links = links_of(call, resource, page)
     about = {**links, "has_more": page.next is not None, "limit": asked.limit, **total}
     headers = {"ETag": etag, "Vary": VARY, "Cache-Control": "private, no-cache", **link_header(call, links)}
-    fields = (*asked.selection.fields, *asked.selection.expand)
-    return Answer(200, encode_page(rows, about, fields, form), MEDIA_TYPES[form], headers)
+    if total:
+        headers["Total-Count"] = str(total["total"])  # for the formats that carry rows only
+    return Answer(200, encode_page(rows, about, asked.selection.paths, form), MEDIA_TYPES[form], headers)
 
 
 def listing_of(call: Call, resource: Resource[Any]) -> Listing:
@@ -67,12 +68,13 @@ def listing_of(call: Call, resource: Resource[Any]) -> Listing:
     where = conditions(resource, call.query, LIST_PARAMETERS) if call.query else []
     text = call.param("cursor")
     cursor = pages.unseal(cursor_key(call), binding_of(call, resource), text, order, resource) if text else None
-    return Listing(selection, (trash_or_live(call), *where), order, pages.parse_limit(call.param("limit")), cursor)
+    return Listing(
+        selection, (live_or_trash(call.param("trash")), *where), order, pages.parse_limit(call.param("limit")), cursor
+    )
 
 
-def trash_or_live(call: Call) -> Any:
-    """Live rows, or with `trash=only` the removed ones."""
-    wanted = call.param("trash")
+def live_or_trash(wanted: str | None) -> Condition:
+    """Live rows, or with `only` the removed ones."""
     if wanted not in (None, "only"):
         raise WrongTrash
     return LIVE if wanted is None else TRASH

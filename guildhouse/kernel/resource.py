@@ -47,7 +47,8 @@ class Shapes:
 class May:
     """Who may do what to a row they see. `read` opens the door at all; `anyone` opens it to those not signed in.
 
-    `history` says who may look into a row's past; those who are not signed in never do.
+    `export` opens the whole list as one file. `history` says who may look into a row's past; those who are not signed
+    in never do.
     """
 
     read: Predicate = signed_in
@@ -55,6 +56,7 @@ class May:
     change: Predicate = nobody
     remove: Predicate = nobody
     history: Predicate = signed_in
+    export: Predicate = signed_in
 
 
 @dataclass(frozen=True)

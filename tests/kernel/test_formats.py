@@ -20,6 +20,7 @@ from guildhouse.kernel.formats import (
     MSGPACK,
     NDJSON,
     ROW_FORMATS,
+    RUN,
     cell,
     choose_format,
     encode_page,
@@ -100,7 +101,23 @@ def test_a_row_is_written_like_the_rows_of_a_page(format_: str) -> None:
 
 @given(st.text())
 def test_no_cell_is_run_by_a_spreadsheet(text: str) -> None:
-    assert not cell(text).startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert not cell(text).startswith(("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"))
+
+
+def unescaped(text: str) -> str:
+    return text[1:] if text.startswith("'") and RUN.match(text) else text
+
+
+@given(st.text() | st.from_regex(r"\A'{0,3}[=+\-@a]{0,2}\Z"))
+def test_what_was_escaped_can_be_read_back(text: str) -> None:
+    assert unescaped(cell(text)) == text
+
+
+@given(st.lists(st.text(';[]ab",=', max_size=4)))
+def test_lists_can_be_read_back(words: list[str]) -> None:
+    text = unescaped(cell(words))
+    read = orjson.loads(text) if text.startswith("[") else text.split(";") if text else []
+    assert read == words
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]))))
@@ -110,5 +127,10 @@ def test_text_comes_out_of_csv_as_it_went_in(texts: list[str]) -> None:
     assert [row[0] if row else "" for row in read[1:]] == [cell(text) for text in texts]
 
 
-def test_an_expansion_in_csv_is_json() -> None:
-    assert cell({"id": "1"}) == '{"id":"1"}' and cell(-5) == "-5" and cell(None) == ""
+def test_a_number_is_no_formula_and_a_document_is_json() -> None:
+    assert cell({"id": "1"}) == '{"id": "1"}' and cell(-5) == "-5" and cell(None) == "" and cell(60000.0) == "60000"
+
+
+def test_an_expansion_in_csv_is_columns() -> None:
+    rows: list[dict[str, Any]] = [{"title": "A", "maker": {"name": "=Ada"}}, {"title": "B", "maker": None}]
+    assert encode_page(rows, PAGE, ("title", "maker.name"), CSV) == b"title,maker.name\nA,'=Ada\nB,\n"

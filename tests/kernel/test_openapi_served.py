@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 UNKNOWN = "019a9f3c-7c00-7000-8000-000000000001"
 
 
-SOMETIMES = {"ratelimit", "ratelimit-policy", "link", "idempotent-replayed", "preference-applied"}
+SOMETIMES = {"ratelimit", "total-count", "ratelimit-policy", "link", "idempotent-replayed", "preference-applied"}
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from guildhouse.config import Config
 from guildhouse.kernel.actor import ANONYMOUS
 from guildhouse.kernel.batch import Batch
 from guildhouse.kernel.document.bodies import HistoryBody
-from guildhouse.kernel.document.parameters import list_parameters, parameter, row_parameters
+from guildhouse.kernel.document.parameters import export_parameters, list_parameters, parameter, row_parameters
 from guildhouse.kernel.document.schemas import Json, Schemas, body_taken, reference
 from guildhouse.kernel.door import Door
 from guildhouse.kernel.errors import Problem, subclasses
-from guildhouse.kernel.formats import LIST_FORMATS, MEDIA_TYPES, ROW_FORMATS
+from guildhouse.kernel.formats import EXPORT_FORMATS, LIST_FORMATS, MEDIA_TYPES, ROW_FORMATS
 from guildhouse.kernel.history import Undo
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.problems import MEDIA_TYPE, body_of
@@ -34,7 +34,9 @@ ANSWER_HEADERS = {
     "ETag": "Names this state: of a row its version, of a list all that you can see of it.",
     "Link": "The pages around this one (RFC 8288).",
     "Location": "The address of what was made.",
-    "Log-Position": "Where the log stands after this write; a read takes it as `Wait-For`.",
+    "Log-Position": "Where the log stands after this write, or as this export shows it; a read takes it as `Wait-For`.",
+    "Total-Count": "How many rows there are in all, with `Prefer: count=exact` or `count=planned`.",
+    "Content-Disposition": "The name of the file.",
     "Idempotent-Replayed": "`true` where this is the answer to an earlier request with the same `Idempotency-Key`.",
     "Preference-Applied": "`tx=rollback` where nothing was kept.",
     "RateLimit": "What is left of the quota (`r`), and when it is whole again (`t`, seconds).",
@@ -133,6 +135,8 @@ def parameters(schemas: Schemas, door: Door) -> Iterator[Json]:
         yield reference("id", "parameters")
     if is_list(door):
         yield from list_parameters(schemas.house, door.resource)
+    elif is_export(door):
+        yield from export_parameters(schemas.house, door.resource)
     elif is_read(door):
         yield from row_parameters(schemas.house, door.resource)
         yield parameter("as_of", "The row as it was: a version, a time, or a position of the log.", {"type": "string"})
@@ -147,6 +151,11 @@ def is_list(door: Door) -> bool:
     return door.method == "GET" and door.path == f"/v1/{door.resource.path}" and door.gives is None
 
 
+def is_export(door: Door) -> bool:
+    """The generated export of a whole list."""
+    return door.method == "GET" and door.path == f"/v1/{door.resource.path}:export" and door.gives is None
+
+
 def is_read(door: Door) -> bool:
     """The generated read of one row."""
     return door.method == "GET" and door.path == f"/v1/{door.resource.path}/{{id}}" and door.gives is None
@@ -154,8 +163,8 @@ def is_read(door: Door) -> bool:
 
 def headers_read(door: Door) -> tuple[str, ...]:
     """The request headers that a door takes."""
-    if is_list(door) or is_read(door):
-        return ("Accept-Language", "If-None-Match", "Wait-For", *(("Prefer",) if is_list(door) else ()))
+    if is_list(door) or is_read(door) or is_export(door):
+        return ("Accept-Language", "If-None-Match", "Wait-For", *(() if is_read(door) else ("Prefer",)))
     if door.method == "GET":
         return ALL_READS
     if door.operation == "create":
@@ -182,6 +191,8 @@ def answers(schemas: Schemas, door: Door) -> Json:
     """The answers of a door that lets in."""
     if is_list(door):
         return {"200": list_answer(schemas, door.resource), "304": answer("Nothing that you see has changed.", "ETag")}
+    if is_export(door):
+        return {"200": export_answer(), "304": answer("Nothing that you see has changed.", "ETag")}
     if is_read(door):
         return {"200": row_answer(schemas, door.resource), "304": answer("The row has not changed.", "ETag")}
     if door.method == "GET":
@@ -199,7 +210,14 @@ def list_answer(schemas: Schemas, resource: Resource[Any]) -> Json:
         "properties": {"data": {"type": "array", "items": row}, "page": reference("Page")},
     }
     texts = {MEDIA_TYPES[each]: {"schema": {"type": "string"}} for each in LIST_FORMATS if each != "json"}
-    return answer("A page.", "ETag", "Link", content={**schemas.json(page), **texts})
+    return answer("A page.", "ETag", "Link", "Total-Count", content={**schemas.json(page), **texts})
+
+
+def export_answer() -> Json:
+    """A whole list in each of its formats."""
+    texts: Json = {MEDIA_TYPES[each]: {"schema": {"type": "string"}} for each in EXPORT_FORMATS}
+    texts[MEDIA_TYPES["json"]] = {"schema": {"type": "object", "properties": {"data": {"type": "array", "items": {}}}}}
+    return answer("The file.", "ETag", "Log-Position", "Total-Count", "Content-Disposition", content=texts)
 
 
 def row_answer(schemas: Schemas, resource: Resource[Any]) -> Json:
@@ -254,8 +272,10 @@ def refusals(door: Door) -> Json:
     found = {400, 401, 403, 429, 500, 503}
     if "{id}" in door.path:
         found.add(404)
-    if is_list(door) or is_read(door):
+    if is_list(door) or is_read(door) or is_export(door):
         found.add(406)
+    if is_export(door):
+        found.add(422)
     if door.method != "GET":
         found |= {409, 412, 413, 415, 422}
     return {str(status): reference(f"Problem{status}", "responses") for status in sorted(found)}

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from guildhouse.kernel.filters import operators
-from guildhouse.kernel.formats import LIST_FORMATS, ROW_FORMATS
+from guildhouse.kernel.formats import EXPORT_FORMATS, LIST_FORMATS, ROW_FORMATS
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.pages import DEFAULT_LIMIT, MOST
 from guildhouse.kernel.resource import Resource
@@ -32,16 +32,33 @@ def row_parameters(house: House, resource: Resource[Any], formats: Sequence[str]
 
 def list_parameters(house: House, resource: Resource[Any]) -> Iterator[Json]:
     """All that a list can be asked for."""
+    yield from filters_and_order(resource)
+    limits = {"type": "integer", "minimum": 1, "default": DEFAULT_LIMIT}
+    yield parameter("limit", f"Rows of a page; more than {MOST} is served as {MOST}.", limits)
+    yield parameter("cursor", "`next` or `prev` of a page, with all else unchanged.", {"type": "string"})
+    yield from row_parameters(house, resource, LIST_FORMATS)
+    yield trash_parameter()
+
+
+def export_parameters(house: House, resource: Resource[Any]) -> Iterator[Json]:
+    """All that a whole list can be asked for."""
+    yield from filters_and_order(resource)
+    yield from row_parameters(house, resource, EXPORT_FORMATS)
+    yield trash_parameter()
+
+
+def filters_and_order(resource: Resource[Any]) -> Iterator[Json]:
+    """Which rows, and in which order."""
     for name in resource.find.filter:
         for operator in operators(resource.columns[name].type):
             yield filter_parameter(resource, name, operator)
     sorts = [sign + name for name in dict.fromkeys([*resource.find.sort, "id"]) for sign in ("", "-")]
     yield parameter("sort", "The order; a minus turns it round.", {**choice(sorts), "default": [resource.find.default]})
-    limits = {"type": "integer", "minimum": 1, "default": DEFAULT_LIMIT}
-    yield parameter("limit", f"Rows of a page; more than {MOST} is served as {MOST}.", limits)
-    yield parameter("cursor", "`next` or `prev` of a page, with all else unchanged.", {"type": "string"})
-    yield from row_parameters(house, resource, LIST_FORMATS)
-    yield parameter("trash", "`only`: the removed rows.", {"type": "string", "enum": ["only"]})
+
+
+def trash_parameter() -> Json:
+    """The removed rows instead of the live ones."""
+    return parameter("trash", "`only`: the removed rows.", {"type": "string", "enum": ["only"]})
 
 
 def choice(names: Iterable[str]) -> Json:

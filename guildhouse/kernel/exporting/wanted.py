@@ -1,0 +1,114 @@
+"""What an export is to hold: which rows a query string asks for, in which order, and which columns of them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from guildhouse.kernel.actor import Actor
+from guildhouse.kernel.errors import Denied
+from guildhouse.kernel.fields import Selection, select_fields
+from guildhouse.kernel.filters import Condition, conditions
+from guildhouse.kernel.formats import OWN
+from guildhouse.kernel.manifest import House
+from guildhouse.kernel.pages import Cursor, Order, after, parse_sort
+from guildhouse.kernel.reading import live_or_trash
+from guildhouse.kernel.resource import Resource
+from guildhouse.kernel.row import BASE_COLUMNS
+from guildhouse.kernel.select import LIVE, numbered, statement, visible
+
+PARAMETERS = frozenset({"sort", "fields", "expand", "format", "trash"})
+OWN_PARAMETERS = frozenset({"format"})
+ROW = "row_"  # what the rows of the list are called where others are joined to them
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A list to be exported. `after` and `most` cut a part out of it: the rows behind a cursor, so many of them."""
+
+    house: House
+    resource: Resource[Any]
+    selection: Selection
+    where: tuple[Condition, ...]
+    order: tuple[Order, ...]
+    form: str
+    after: Cursor | None = None
+    most: int | None = None
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Its columns by their names: `title`, `organization.name`."""
+        return self.selection.paths
+
+    @property
+    def targets(self) -> dict[str, Resource[Any]]:
+        """The resources whose rows are joined, by the name of the expansion."""
+        expand = self.resource.find.expand
+        return {name: self.house.resources[expand[name]] for name in self.selection.expand}
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether a field of it has an audience of its own, which only Python can tell, row by row."""
+        judged = [(self.resource, self.selection), *((t, self.selection.expand[n]) for n, t in self.targets.items())]
+        return any(not set(each.fields).isdisjoint(of.shapes.audience) for of, each in judged)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of an export: its SQL, its type, and whether it may be empty."""
+
+    path: str
+    sql: str
+    type: sa.types.TypeEngine[Any]
+    nullable: bool
+
+
+def wanted_of(house: House, resource: Resource[Any], query: Sequence[tuple[str, str]], form: str) -> Wanted:
+    """What a query string asks for; raises as a list does for what is unknown. `limit` and `cursor` are unknown here."""
+    asked = dict(query)
+    if form == OWN:
+        where = conditions(resource, query, OWN_PARAMETERS)
+        return Wanted(
+            house, resource, Selection(own_fields(resource)), (LIVE, *where), parse_sort(resource, "id"), form
+        )
+    selection = select_fields(house, resource, asked.get("fields"), asked.get("expand"))
+    where = conditions(resource, query, PARAMETERS)
+    order = parse_sort(resource, asked.get("sort"))
+    return Wanted(house, resource, selection, (live_or_trash(asked.get("trash")), *where), order, form)
+
+
+def own_fields(resource: Resource[Any]) -> tuple[str, ...]:
+    """What the house's own format has of a row: its id, and all that is not the kernel's to set anew."""
+    return ("id", *(name for name in resource.readable if name not in BASE_COLUMNS))
+
+
+def refuse_unseen(actor: Actor, wanted: Wanted) -> None:
+    """Raise `Denied` where the actor may not read a resource that is expanded."""
+    if not all(actor.can(f"{target.name}.read") for target in wanted.targets.values()):
+        raise Denied
+
+
+def columns_of(wanted: Wanted) -> Iterator[Column]:
+    """Every column, in the order of the paths."""
+    for name in wanted.selection.fields:
+        column = wanted.resource.columns[name]
+        yield Column(name, f'{ROW}."{name}"', column.type, bool(column.nullable))
+    for name, target in wanted.targets.items():
+        for field in wanted.selection.expand[name].fields:
+            yield Column(f"{name}.{field}", f'"{name}"."{field}"', target.columns[field].type, nullable=True)
+
+
+def rows_sql(actor: Actor, wanted: Wanted, columns: str) -> tuple[str, list[Any]]:
+    """SELECT of these columns over the rows that the actor sees, each beside the rows it leads to; with its values."""
+    where = [visible(actor), *wanted.where, *([after(wanted.order, wanted.after)] if wanted.after else [])]
+    rows, values = statement(wanted.resource, "*", where)
+    sql = f"SELECT {columns} FROM ({rows}) {ROW}"
+    for name, target in wanted.targets.items():
+        seen = visible(actor)
+        sql += f' LEFT JOIN "{target.name}" "{name}" ON "{name}".id = {ROW}."{name}_id" AND "{name}".deleted_at IS NULL'
+        sql += f' AND "{name}".{seen.sql}'
+        values.extend(seen.values)
+    terms = ", ".join(f"{ROW}.{each.sql(False)}" for each in wanted.order)
+    limit = f" LIMIT {wanted.most}" if wanted.most else ""
+    return numbered(f"{sql} ORDER BY {terms}{limit}"), values
