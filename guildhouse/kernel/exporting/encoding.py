@@ -1,33 +1,49 @@
 """Encoding: an export's bytes in each of its formats, in pieces, with memory that does not grow with the list."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from guildhouse.kernel.actor import Actor
 from guildhouse.kernel.errors import Invalid
+from guildhouse.kernel.exporting import spreadsheet, typeset
 from guildhouse.kernel.exporting.copying import copied_lines
 from guildhouse.kernel.exporting.fetching import fetched_lines
 from guildhouse.kernel.exporting.snapshot import Snapshot
-from guildhouse.kernel.exporting.wanted import Wanted
-from guildhouse.kernel.formats import CSV, JSON, NDJSON, OWN, csv_line, dumps
+from guildhouse.kernel.exporting.telling import Telling
+from guildhouse.kernel.exporting.wanted import Wanted, wanted_of
+from guildhouse.kernel.formats import CSV, JSON, NDJSON, OWN, PDF, XLSX, csv_line, dumps
+from guildhouse.kernel.manifest import House
+from guildhouse.kernel.resource import Resource
+from guildhouse.kernel.select import fetch_count
 
 OWN_VERSION = 1
 
 
 class TooManyRows(Invalid):
-    """This list has {rows} rows, and as {format} it is made of {most} at most. Filter it, or take `csv` or `ndjson`."""
-
-
-@dataclass(frozen=True)
-class Telling:
-    """To whom an export is told, and in which language its headings are."""
-
-    actor: Actor
-    language: str
-    name: str  # of this server, for a title
+    """This list has {rows} rows, and as {format} it takes {most} here. Filter it, take `csv`, or ask `POST /v1/exports`."""
 
 
 Encode = Callable[[Snapshot, Wanted, Telling], AsyncIterator[bytes]]
+# Rows of what is made as a whole: in one answer, and in the background. Lines of text may be as many as there are.
+MOST_ROWS: Mapping[str, int] = {XLSX: 20_000, PDF: 2_000}
+MOST_ROWS_LATER: Mapping[str, int] = {XLSX: spreadsheet.MOST_ROWS, PDF: typeset.MOST_ROWS}
+
+
+def prepared(house: House, resource: Resource[Any], query: Sequence[tuple[str, str]], form: str) -> Wanted:
+    """What a query string asks for, as the format can show it; raises for what it cannot, and for what is unknown."""
+    wanted = wanted_of(house, resource, query, form)
+    if form != PDF:
+        return wanted
+    return replace(wanted, selection=typeset.fit_for_paper(wanted, dict(query).get("fields")))
+
+
+async def count_rows(view: Snapshot, actor: Actor, wanted: Wanted, most: Mapping[str, int]) -> int:
+    """How many rows there are in the snapshot. Raises `TooManyRows` where the format takes no more than this `most`."""
+    rows = await fetch_count(view.connection, wanted.resource, actor, wanted.where, exact=True)
+    if rows > most.get(wanted.form, rows):
+        raise TooManyRows(rows=rows, format=wanted.form, most=most[wanted.form])
+    return rows
 
 
 def opening(wanted: Wanted) -> bytes:
@@ -69,6 +85,11 @@ async def with_commas(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         yield text[: len(text) - len(ended)].replace(b"\n", b",\n")
 
 
-ENCODERS: Mapping[str, Encode] = {JSON: encode_text, NDJSON: encode_text, CSV: encode_text, OWN: encode_text}
-# Rows of the formats that are made as a whole, and of all others in one answer: as many as there are.
-MOST_ROWS: Mapping[str, int] = {}
+ENCODERS: Mapping[str, Encode] = {
+    JSON: encode_text,
+    NDJSON: encode_text,
+    CSV: encode_text,
+    OWN: encode_text,
+    XLSX: spreadsheet.encode_workbook,
+    PDF: typeset.encode_document,
+}

@@ -4,12 +4,12 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
 
-from guildhouse.kernel.actor import Actor
 from guildhouse.kernel.answer import Answer, Stream
 from guildhouse.kernel.etag import list_etag, matches
-from guildhouse.kernel.exporting.encoding import ENCODERS, MOST_ROWS, Telling, TooManyRows
+from guildhouse.kernel.exporting.encoding import ENCODERS, MOST_ROWS, count_rows, prepared
 from guildhouse.kernel.exporting.snapshot import Snapshot, snapshot
-from guildhouse.kernel.exporting.wanted import Wanted, refuse_unseen, wanted_of
+from guildhouse.kernel.exporting.telling import Telling
+from guildhouse.kernel.exporting.wanted import Wanted, refuse_unseen
 from guildhouse.kernel.formats import EXPORT_FORMATS, MEDIA_TYPES, OWN, choose_format
 from guildhouse.kernel.reading import VARY, wait_for_position
 from guildhouse.kernel.request import Call
@@ -22,7 +22,7 @@ COST = 100  # units of the quota of reading: thirty whole lists in a minute
 async def export_rows(call: Call, resource: Resource[Any]) -> Answer:
     """All rows of a list that the actor sees, as they are at one moment."""
     form = choose_format(call.header("accept"), call.param("format"), EXPORT_FORMATS)
-    wanted = wanted_of(call.server.house, resource, call.query, form)
+    wanted = prepared(call.server.house, resource, call.query, form)
     refuse_unseen(call.actor, wanted)
     await wait_for_position(call)
     etag = etag_of_export(call, wanted)
@@ -31,33 +31,22 @@ async def export_rows(call: Call, resource: Resource[Any]) -> Answer:
     async with AsyncExitStack() as stack:
         view = await stack.enter_async_context(snapshot(call.server.database))
         headers = {"ETag": etag, "Vary": VARY, "Cache-Control": "private, no-cache", **await about(call, view, wanted)}
-        telling = Telling(call.actor, call.language, call.server.config.name)
+        telling = Telling(call.actor, call.language, call.server.config.name, call.query, datetime.now(UTC))
         chunks = ENCODERS[form](view, wanted, telling)
         held = stack.pop_all()
     return Stream(200, b"", MEDIA_TYPES[form], headers, chunks=chunks, receive=call.receive, held=held)
 
 
 async def about(call: Call, view: Snapshot, wanted: Wanted) -> dict[str, str]:
-    """What the headers tell of an export: its moment in the log, its name as a file, and its size where it is asked for."""
+    """What the headers tell of an export: its moment in the log, its name as a file, and its rows where it is asked for."""
     found = {"Log-Position": str(view.position), "Content-Disposition": f'attachment; filename="{file_name(wanted)}"'}
-    limited = wanted.form in MOST_ROWS
-    if limited or call.prefer.get("count") in ("exact", "planned"):
-        rows = await count_rows(view, call.actor, wanted, exact=limited or call.prefer.get("count") == "exact")
-        found["Total-Count"] = str(rows)
-        refuse_too_many(wanted, rows)
+    counted = call.prefer.get("count")
+    if counted == "exact" or wanted.form in MOST_ROWS:
+        found["Total-Count"] = str(await count_rows(view, call.actor, wanted, MOST_ROWS))
+    elif counted == "planned":
+        guess = await fetch_count(view.connection, wanted.resource, call.actor, wanted.where, exact=False)
+        found["Total-Count"] = str(guess)
     return found
-
-
-async def count_rows(view: Snapshot, actor: Actor, wanted: Wanted, *, exact: bool = True) -> int:
-    """How many rows there are, counted in the same snapshot, or as the planner guesses."""
-    return await fetch_count(view.connection, wanted.resource, actor, wanted.where, exact)
-
-
-def refuse_too_many(wanted: Wanted, rows: int) -> None:
-    """Raise `TooManyRows` where the format does not take so many."""
-    most = MOST_ROWS.get(wanted.form)
-    if most is not None and rows > most:
-        raise TooManyRows(rows=rows, format=wanted.form, most=most)
 
 
 def file_name(wanted: Wanted) -> str:

@@ -12,8 +12,9 @@ import pytest
 from guildhouse.kernel.answer import Stream
 from guildhouse.kernel.db import Note
 from guildhouse.kernel.exporting import snapshot as snapshots
-from guildhouse.kernel.exporting.encoding import ENCODERS, Telling, text_rows
+from guildhouse.kernel.exporting.encoding import ENCODERS, text_rows
 from guildhouse.kernel.exporting.snapshot import snapshot
+from guildhouse.kernel.exporting.telling import Telling
 from guildhouse.kernel.exporting.wanted import wanted_of
 from guildhouse.kernel.formats import NDJSON, cell
 from guildhouse.kernel.pages import Cursor
