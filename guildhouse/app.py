@@ -17,6 +17,7 @@ from guildhouse.config import Config
 from guildhouse.kernel import batch, health, operation, retention, telemetry
 from guildhouse.kernel.db import Database
 from guildhouse.kernel.document import docs_pages
+from guildhouse.kernel.exporting import export, export_file, making
 from guildhouse.kernel.files import Directory
 from guildhouse.kernel.headers import Edge, install_problem_handlers, with_cors
 from guildhouse.kernel.http import Api
@@ -39,6 +40,11 @@ KERNEL = Manifest(
     doors=(*batch.doors, *import_doors.doors),
     tasks=(*batch.tasks, *(each.task for each in retention.schedules), *importing.tasks),
     schedules=(*retention.schedules, *importing.schedules),
+    resources=(operation.operations, export.exports),
+    verbs=(*operation.verbs, *export.verbs),
+    doors=(*batch.doors, *export_file.doors),
+    tasks=(*batch.tasks, *making.tasks, *(each.task for each in retention.schedules)),
+    schedules=(*retention.schedules, *making.schedules),
 )
 
 # Lower domains first: each may lean on those before it.

@@ -19,6 +19,7 @@ class Door:
     """One operation. `kind` names the quota it draws on, `cost` how many units of it.
 
     A door written by hand says which body it `takes` and which it `gives`; for a generated one the resource says it.
+    `media` are the other media types that it answers in.
     """
 
     method: str
@@ -33,6 +34,7 @@ class Door:
     verb: Verb | None = None
     takes: type[BaseModel] | None = None
     gives: type[BaseModel] | None = None
+    media: tuple[str, ...] = ()
 
     @property
     def operation(self) -> str:

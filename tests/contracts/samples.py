@@ -58,6 +58,16 @@ async def finished(caller: Caller, operation_id: str) -> dict[str, Any]:
     raise AssertionError(f"the operation did not come to an end: {row}")
 
 
+async def export(cast: Cast) -> Sample:
+    row = await cast.ada.made("/v1/exports", {"resource": "jobs"})
+    for _ in range(200):
+        row = (await cast.ada.get(f"/v1/exports/{row['id']}")).json()
+        if row["finished_at"]:
+            break
+        await sleep(0.05)
+    return Sample(cast.ada, row, cast.cleo)
+
+
 async def organization(cast: Cast) -> Sample:
     body = {"name": "Analytical Engines", "kind": "employer"}
     row = await cast.ada.made("/v1/organizations", body)
@@ -178,6 +188,7 @@ SAMPLES: dict[str, Make] = {
     "api_keys": api_key,
     "applications": application,
     "imports": import_,
+    "exports": export,
     "invitations": invitation,
     "jobs": job,
     "mappings": mapping,

@@ -196,8 +196,10 @@ def answers(schemas: Schemas, door: Door) -> Json:
     if is_read(door):
         return {"200": row_answer(schemas, door.resource), "304": answer("The row has not changed.", "ETag")}
     if door.method == "GET":
-        shape = door.gives or HistoryBody
-        return {"200": answer("It is so.", content=schemas.json(schemas.ref(shape)))}
+        texts = {media: {"schema": {"type": "string"}} for media in door.media}
+        if texts and not door.gives:
+            return {"200": answer("It is so.", content=texts)}
+        return {"200": answer("It is so.", content={**schemas.json(schemas.ref(door.gives or HistoryBody)), **texts})}
     return written(schemas, door)
 
 

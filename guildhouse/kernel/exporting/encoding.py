@@ -61,6 +61,11 @@ def closing(wanted: Wanted) -> bytes:
     return b"\n]}\n" if wanted.form == JSON else b""
 
 
+def between(wanted: Wanted) -> bytes:
+    """What stands between the rows of two parts."""
+    return b",\n" if wanted.form == JSON else b""
+
+
 async def encode_text(view: Snapshot, wanted: Wanted, telling: Telling) -> AsyncIterator[bytes]:
     """The whole list as text."""
     yield opening(wanted)

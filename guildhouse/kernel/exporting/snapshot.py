@@ -3,6 +3,7 @@
 It is no connection of the pool, so that slow readers cannot keep the requests of others waiting; there are only so many.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from guildhouse.kernel.errors import Unavailable
 from guildhouse.kernel.log.changes import Position, current_position
 
 MOST_AT_ONCE = 4
+LOOK_AGAIN = 0.2  # seconds
 _open: WeakKeyDictionary[Database, int] = WeakKeyDictionary()
 
 
@@ -25,8 +27,10 @@ class Snapshot:
 
 
 @asynccontextmanager
-async def snapshot(database: Database) -> AsyncIterator[Snapshot]:
-    """A snapshot for as long as the block lasts. Raises `Unavailable` where this process has too many open."""
+async def snapshot(database: Database, *, patient: bool = False) -> AsyncIterator[Snapshot]:
+    """A snapshot for as long as the block lasts. Where this process has too many open, wait, or raise `Unavailable`."""
+    while patient and _open.get(database, 0) >= MOST_AT_ONCE:  # noqa: ASYNC110 - minutes, and nobody is kept waiting
+        await asyncio.sleep(LOOK_AGAIN)
     if _open.get(database, 0) >= MOST_AT_ONCE:
         raise Unavailable(why="as many exports are running as it can serve at once")
     _open[database] = _open.get(database, 0) + 1

@@ -7,12 +7,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from guildhouse.kernel.actor import Actor
+from guildhouse.kernel.db import Connection
 from guildhouse.kernel.errors import Denied
 from guildhouse.kernel.fields import Selection, select_fields
 from guildhouse.kernel.filters import Condition, conditions
 from guildhouse.kernel.formats import OWN
 from guildhouse.kernel.manifest import House
-from guildhouse.kernel.pages import Cursor, Order, after, parse_sort
+from guildhouse.kernel.pages import Cursor, Order, after, parse_sort, plain, revive
 from guildhouse.kernel.reading import live_or_trash
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.row import BASE_COLUMNS
@@ -112,3 +113,25 @@ def rows_sql(actor: Actor, wanted: Wanted, columns: str) -> tuple[str, list[Any]
     terms = ", ".join(f"{ROW}.{each.sql(False)}" for each in wanted.order)
     limit = f" LIMIT {wanted.most}" if wanted.most else ""
     return numbered(f"{sql} ORDER BY {terms}{limit}"), values
+
+
+async def boundary(connection: Connection, actor: Actor, part: Wanted) -> tuple[int, list[Any] | None]:
+    """How many rows a part has, and the values that the next one begins behind; None where this is the last one."""
+    assert part.most
+    where = [visible(actor), *part.where, *([after(part.order, part.after)] if part.after else [])]
+    columns = ", ".join(f'"{each.column}"' for each in part.order)
+    sql, values = statement(part.resource, columns, where)
+    terms = ", ".join(each.sql(False) for each in part.order)
+    found = await connection.fetch(numbered(f"{sql} ORDER BY {terms} OFFSET {part.most - 1} LIMIT 2"), *values)
+    if len(found) == 2:
+        return part.most, [plain(value) for value in found[0]]
+    rows, values = statement(part.resource, "count(*)", where)
+    return int(await connection.fetchval(numbered(rows), *values)), None
+
+
+def keys_of(wanted: Wanted, values: Sequence[Any] | None) -> Cursor | None:
+    """The cursor behind a row, from the values that `boundary` told."""
+    if values is None:
+        return None
+    kinds = [wanted.resource.columns[each.column].type for each in wanted.order]
+    return Cursor(tuple(revive(kind, value) for kind, value in zip(kinds, values, strict=True)))

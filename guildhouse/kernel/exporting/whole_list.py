@@ -39,7 +39,8 @@ async def export_rows(call: Call, resource: Resource[Any]) -> Answer:
 
 async def about(call: Call, view: Snapshot, wanted: Wanted) -> dict[str, str]:
     """What the headers tell of an export: its moment in the log, its name as a file, and its rows where it is asked for."""
-    found = {"Log-Position": str(view.position), "Content-Disposition": f'attachment; filename="{file_name(wanted)}"'}
+    name = named(wanted.resource, wanted.form, datetime.now(UTC))
+    found = {"Log-Position": str(view.position), "Content-Disposition": f'attachment; filename="{name}"'}
     counted = call.prefer.get("count")
     if counted == "exact" or wanted.form in MOST_ROWS:
         found["Total-Count"] = str(await count_rows(view, call.actor, wanted, MOST_ROWS))
@@ -49,10 +50,10 @@ async def about(call: Call, view: Snapshot, wanted: Wanted) -> dict[str, str]:
     return found
 
 
-def file_name(wanted: Wanted) -> str:
+def named(resource: Resource[Any], form: str, at: datetime) -> str:
     """The name of the file: `jobs-2026-11-21.csv`."""
-    ending = "guildhouse.ndjson" if wanted.form == OWN else wanted.form
-    return f"{wanted.resource.path}-{datetime.now(UTC):%Y-%m-%d}.{ending}"
+    ending = "guildhouse.ndjson" if form == OWN else form
+    return f"{resource.path}-{at:%Y-%m-%d}.{ending}"
 
 
 def etag_of_export(call: Call, wanted: Wanted) -> str:
