@@ -1,10 +1,11 @@
 """Jobs: what there is to apply for.
 
-Owns jobs, those that organizations post and those that a person tracks, and how they open, pause and close.
+Owns jobs, those that organizations post and those that a person tracks, how they open, pause and close, and the boards
+and feeds that tell of them.
 Does not own who applied: that is the applications' own.
 """
 
-from guildhouse.jobs import closing, job, pausing
+from guildhouse.jobs import board, closing, feeds, job, job_posting, pausing
 from guildhouse.kernel.manifest import Manifest
 
 manifest = Manifest(
@@ -13,4 +14,5 @@ manifest = Manifest(
     verbs=job.verbs,
     tasks=(closing.CLOSE_OVERDUE, *pausing.tasks),
     schedules=closing.schedules,
+    doors=(*job_posting.doors, *board.doors, *feeds.doors),
 )

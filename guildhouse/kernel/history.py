@@ -12,11 +12,12 @@ from guildhouse.kernel.answer import Answer
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import Connection
 from guildhouse.kernel.errors import BadRequest, Conflict, Denied, NotFound
-from guildhouse.kernel.etag import row_etag
+from guildhouse.kernel.etag import matches, row_etag
 from guildhouse.kernel.filters import moment
-from guildhouse.kernel.formats import dumps
+from guildhouse.kernel.formats import MEDIA_TYPES, ROW_FORMATS, choose_format, dumps, encode_row
 from guildhouse.kernel.log import changes
 from guildhouse.kernel.log.changes import Change, Position, WrongPosition
+from guildhouse.kernel.reading import VARY, read_row, row_selection, variant_of
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.row import BASE_COLUMNS
@@ -39,6 +40,14 @@ class ChangedSince(Conflict):
 
 class WrongAsOf(BadRequest):
     """`as_of` takes a version (`3`), a time (`2026-11-20T08:00:00Z`) or a position of the log."""
+
+
+class NotThen(BadRequest):
+    """`expand` shows rows as they are now, and `as_of` one as it was: ask for the others by themselves."""
+
+
+class VersionNotReached(NotFound):
+    """There is no version {version} of this row: it is at version {newest}."""
 
 
 class Undo(Shape):
@@ -92,7 +101,7 @@ def is_told(actor: Actor, change: Change, hidden: set[str]) -> bool:
 
 def entry_of(resource: Resource[Any], call: Call, change: Change, hidden: set[str]) -> dict[str, Any]:
     """One change as the actor is told it."""
-    before, after = change.before or {}, change.after or {}
+    before, after = typed(resource, change.before or {}), typed(resource, change.after or {})
     fields = [name for name in resource.readable if name in {**before, **after} and name not in hidden]
     return {
         "version": change.version,
@@ -106,11 +115,21 @@ def entry_of(resource: Resource[Any], call: Call, change: Change, hidden: set[st
     }
 
 
+async def read_now_or_then(call: Call, resource: Resource[Any]) -> Answer:
+    """One row, as it is, or with `as_of` as it was."""
+    wanted = call.param("as_of")
+    return await read_row(call, resource) if wanted is None else await read_as_of(call, resource, wanted)
+
+
 async def read_as_of(call: Call, resource: Resource[Any], wanted: str) -> Answer:
     """The row as it was at a version, a time or a position, if the actor sees it now and saw it then."""
+    form = choose_format(call.header("accept"), call.param("format"), ROW_FORMATS)
+    selection = row_selection(call, resource)
+    if selection.expand:
+        raise NotThen
     async with call.server.database.reading() as connection:
         record = await open_past(call, connection, resource)
-        is_later = await later_than(call, connection, wanted)
+        is_later = await later_than(call, connection, wanted, record["version"])
         entries = await changes.of_row(connection, resource.name, call.row_id, limit=WHOLE_LIFE)
     later = [each for each in entries if is_later(each)]
     row = rewound(dict(record), resource, later)
@@ -118,14 +137,21 @@ async def read_as_of(call: Call, resource: Resource[Any], wanted: str) -> Answer
         raise NotFound
     row["updated_at"] = next((each.at for each in entries if each.version == row["version"]), row["updated_at"])
     hidden_now = hidden_fields(resource, call.actor, record)
-    shown = {**projected(resource, call.actor, row, resource.readable), **dict.fromkeys(hidden_now)}
-    return Answer(200, dumps(shown), headers={"ETag": row_etag(row["version"], wanted)})
+    shown = projected(resource, call.actor, row, selection.fields)
+    shown |= {name: None for name in hidden_now if name in shown}
+    etag = row_etag(row["version"], variant_of(call, resource, form))
+    headers = {"ETag": etag, "Vary": VARY, "Cache-Control": "private, no-cache"}
+    if matches(call.header("if-none-match"), etag):
+        return Answer(304, headers=headers)
+    return Answer(200, encode_row(shown, form), MEDIA_TYPES[form], headers)
 
 
-async def later_than(call: Call, connection: Connection, wanted: str) -> Any:
-    """The test whether a change came after the moment asked for."""
+async def later_than(call: Call, connection: Connection, wanted: str, newest: int) -> Any:
+    """The test whether a change came after the moment asked for. Raises `VersionNotReached` for one to come."""
     if wanted.isascii() and wanted.isdigit() and len(wanted) < 10:
         version = int(wanted)
+        if version > newest:
+            raise VersionNotReached(version=version, newest=newest)
         return lambda change: change.version > version
     if "T" in wanted or wanted.count("-") == 2:
         at = moment("as_of", wanted)

@@ -18,12 +18,12 @@ from guildhouse.kernel.batch import batch_rows
 from guildhouse.kernel.door import Door, Handle
 from guildhouse.kernel.errors import Denied, MethodNotAllowed, NotFound, Problem, Unauthenticated
 from guildhouse.kernel.exporting import whole_list
-from guildhouse.kernel.history import read_as_of, read_history, undo_change
+from guildhouse.kernel.history import read_history, read_now_or_then, undo_change
 from guildhouse.kernel.ids import as_id
 from guildhouse.kernel.limits import ANONYMOUS_SHARE
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.may import Predicate, anyone, nobody, signed_in
-from guildhouse.kernel.reading import list_rows, read_row
+from guildhouse.kernel.reading import list_rows
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource, Verb
 from guildhouse.kernel.server import Server
@@ -52,17 +52,13 @@ def reading_doors(resource: Resource[Any]) -> Iterator[Door]:
     """List, read, history."""
     may, base, one = resource.may, f"/v1/{resource.path}", one_of(resource)
 
-    async def read(call: Call) -> Answer:
-        as_of = call.param("as_of")
-        return await read_as_of(call, resource, as_of) if as_of else await read_row(call, resource)
-
     def door(path: str, summary: str, handle: Handle, cost: int, open_to: Predicate) -> Door:
         return Door("GET", path, f"{resource.name}.read", summary, handle, resource, "read", cost, open_to)
 
     yield door(base, f"List {resource.path}", bound(list_rows, resource), 3, may.read)
     export = bound(whole_list.export_rows, resource)
     yield door(f"{base}:export", f"All {resource.path} as one file", export, whole_list.COST, may.export)
-    yield door(f"{base}/{{id}}", f"Read {one}", read, 1, may.read)
+    yield door(f"{base}/{{id}}", f"Read {one}", bound(read_now_or_then, resource), 1, may.read)
     yield door(f"{base}/{{id}}/history", f"What happened to {one}", bound(read_history, resource), 3, signed_in)
 
 
@@ -121,7 +117,7 @@ class Api:
         self.doors = doors_of(server.house)
         self.by_path: dict[str, dict[str, Door]] = {}
         for door in self.doors:
-            self.by_path.setdefault(door.path, {})[door.method] = door
+            self.by_path.setdefault(door.path.replace("{slug}", "{id}"), {})[door.method] = door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = self.find(scope["path"]) if scope["type"] == "http" else None
@@ -134,7 +130,7 @@ class Api:
         await answer.send(send, without_body=call.method == "HEAD")
 
     def find(self, path: str) -> tuple[dict[str, Door], str] | None:
-        """The doors at an address by method, and the row's id in it; None for an address without doors."""
+        """The doors at an address by method, and the row's id, or a slug, in it; None for an address without doors."""
         parts = path.split("/")
         if len(parts) == 3:
             methods = self.by_path.get(path)
@@ -175,7 +171,7 @@ class Api:
             raise Denied if call.actor.signed_in else Unauthenticated
         if call.actor.signed_in and not call.actor.can(door.permission):
             raise Denied
-        if call.row_id:
+        if call.row_id and "{slug}" not in door.path:
             call.row_id = as_id(call.row_id) or ""
             if not call.row_id:
                 raise NotFound

@@ -218,3 +218,39 @@ async def test_a_purged_or_unknown_row_has_no_history(cast: Cast) -> None:
     for where in (path, f"/v1/jobs/{UNKNOWN}"):
         assert refusal(await cast.ada.get(f"{where}/history")) == (404, "not-found")
         assert refusal(await undone(cast.ada, where)) == (404, "not-found")
+
+
+async def test_a_row_as_it_was_takes_fields_and_refuses_what_is_unknown(cast: Cast) -> None:
+    job = await cast.ada.made("/v1/jobs", {"title": "One"})
+    path = f"/v1/jobs/{job['id']}"
+    await cast.ada.patch(path, {"title": "Two"})
+    told = await cast.ada.get(f"{path}?as_of=1&fields=title,version")
+    assert told.json() == {"title": "One", "version": 1}
+    assert (
+        await cast.ada.get(f"{path}?as_of=1&fields=title,version", if_none_match=told.headers["etag"])
+    ).status_code == 304
+    assert told.headers["etag"] != (await cast.ada.get(f"{path}?as_of=1")).headers["etag"]
+    packed = await cast.ada.get(f"{path}?as_of=1&format=msgpack")
+    assert packed.headers["content-type"] == "application/vnd.msgpack"
+    for query, code in [
+        ("colour=red", "unknown-parameter"),
+        ("fields=nothing", "unknown-field"),
+        ("expand=organization", "not-then"),
+    ]:
+        assert refusal(await cast.ada.get(f"{path}?as_of=1&{query}")) == (400, code)
+
+
+async def test_a_version_that_is_still_to_come_is_not_there(cast: Cast) -> None:
+    job = await cast.ada.made("/v1/jobs", {"title": "One"})
+    response = await cast.ada.get(f"/v1/jobs/{job['id']}?as_of=2")
+    assert refusal(response) == (404, "version-not-reached")
+    assert response.json()["detail"] == "There is no version 2 of this row: it is at version 1."
+    assert refusal(await cast.ada.get(f"/v1/jobs/{job['id']}?as_of=")) == (400, "wrong-as-of")
+
+
+async def test_all_times_of_a_history_have_one_form(cast: Cast) -> None:
+    job = await cast.ada.made("/v1/jobs", {"title": "One", "posted_at": "2026-01-01T09:00:00+08:00"})
+    entry = (await cast.ada.get(f"/v1/jobs/{job['id']}/history")).json()["data"][0]
+    assert entry["at"].endswith("Z")
+    assert entry["changes"]["posted_at"]["to"] == "2026-01-01T01:00:00Z" == job["posted_at"]
+    assert entry["changes"]["created_at"]["to"] == job["created_at"]

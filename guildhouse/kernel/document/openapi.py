@@ -47,7 +47,7 @@ ALL_READS = ("Accept-Language",)
 ALL_WRITES = ("Accept-Language", "Prefer", "Idempotency-Key", "Change-Reason")
 WRITTEN = ("Log-Position", "Idempotent-Replayed")
 METERED = ("RateLimit", "RateLimit-Policy", "X-Request-Id")
-REFUSALS = (400, 401, 403, 404, 406, 409, 412, 413, 415, 422, 429, 500, 503)
+REFUSALS = (400, 401, 403, 404, 406, 409, 410, 412, 413, 415, 416, 422, 429, 500, 503)
 
 
 def document(house: House, doors: Sequence[Door], fastapi_schema: Mapping[str, Any], config: Config) -> Json:
@@ -64,7 +64,7 @@ def document(house: House, doors: Sequence[Door], fastapi_schema: Mapping[str, A
         "servers": [{"url": "/"}],
         "tags": [{"name": each.path, "description": described(each)} for each in house.resources.values()],
         "paths": {},
-        "components": components(schemas),
+        "components": components(schemas, doors),
     }
     for door in doors:
         made["paths"].setdefault(door.path, {})[door.method.lower()] = operation(schemas, door)
@@ -133,6 +133,8 @@ def parameters(schemas: Schemas, door: Door) -> Iterator[Json]:
     """The parameters of a door, headers last."""
     if "{id}" in door.path:
         yield reference("id", "parameters")
+    if "{slug}" in door.path:
+        yield reference("slug", "parameters")
     if is_list(door):
         yield from list_parameters(schemas.house, door.resource)
     elif is_export(door):
@@ -194,13 +196,26 @@ def answers(schemas: Schemas, door: Door) -> Json:
     if is_export(door):
         return {"200": export_answer(), "304": answer("Nothing that you see has changed.", "ETag")}
     if is_read(door):
-        return {"200": row_answer(schemas, door.resource), "304": answer("The row has not changed.", "ETag")}
+        return {"200": row_answer(schemas, door), "304": answer("The row has not changed.", "ETag")}
     if door.method == "GET":
-        texts = {media: {"schema": {"type": "string"}} for media in door.media}
-        if texts and not door.gives:
-            return {"200": answer("It is so.", content=texts)}
-        return {"200": answer("It is so.", content={**schemas.json(schemas.ref(door.gives or HistoryBody)), **texts})}
+        return {
+            **read_answer(schemas, door),
+            **({"304": answer("Nothing has changed.", "ETag")} if is_cached(door) else {}),
+        }
     return written(schemas, door)
+
+
+def is_cached(door: Door) -> bool:
+    """A hand-written door that answers with an ETag: it says so by being open to all, under a name or as a file."""
+    return "{slug}" in door.path or bool(door.media)
+
+
+def read_answer(schemas: Schemas, door: Door) -> Json:
+    """What a hand-written door that reads, or a history, answers."""
+    texts = {media: {"schema": {"type": "string"}} for media in door.media}
+    if texts and not door.gives:
+        return {"200": answer("It is so.", content=texts)}
+    return {"200": answer("It is so.", content={**schemas.json(schemas.ref(door.gives or HistoryBody)), **texts})}
 
 
 def list_answer(schemas: Schemas, resource: Resource[Any]) -> Json:
@@ -222,10 +237,11 @@ def export_answer() -> Json:
     return answer("The file.", "ETag", "Log-Position", "Total-Count", "Content-Disposition", content=texts)
 
 
-def row_answer(schemas: Schemas, resource: Resource[Any]) -> Json:
+def row_answer(schemas: Schemas, door: Door) -> Json:
     """A row in each of its formats."""
-    texts = {MEDIA_TYPES[each]: {"schema": {"type": "string"}} for each in ROW_FORMATS if each != "json"}
-    return answer("The row.", "ETag", content={**schemas.json(row_schema(resource)), **texts})
+    media = [*(MEDIA_TYPES[each] for each in ROW_FORMATS if each != "json"), *door.media]
+    texts = {each: {"schema": {"type": "string"}} for each in media}
+    return answer("The row.", "ETag", content={**schemas.json(row_schema(door.resource)), **texts})
 
 
 def row_schema(resource: Resource[Any]) -> Json:
@@ -272,8 +288,10 @@ def answer(description: str, *headers: str, content: Json | None = None) -> Json
 def refusals(door: Door) -> Json:
     """The statuses that a door refuses with."""
     found = {400, 401, 403, 429, 500, 503}
-    if "{id}" in door.path:
+    if "{id}" in door.path or "{slug}" in door.path:
         found.add(404)
+    if door.media:
+        found |= {406, 409, 410, 416} if door.path.startswith(f"/v1/{door.resource.path}/") else set()
     if is_list(door) or is_read(door) or is_export(door):
         found.add(406)
     if is_export(door):
@@ -283,16 +301,19 @@ def refusals(door: Door) -> Json:
     return {str(status): reference(f"Problem{status}", "responses") for status in sorted(found)}
 
 
-def components(schemas: Schemas) -> Json:
+def components(schemas: Schemas, doors: Sequence[Door]) -> Json:
     """What the doors refer to."""
+    refused = {status for door in doors for status in refusals(door)}
+    slug = {"name": "slug", "in": "path", "required": True, "schema": {"type": "string"}}
     return {
         "schemas": dict(sorted(schemas.definitions.items())),
         "parameters": {
             "id": {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}},
+            **({"slug": slug} if any("{slug}" in door.path for door in doors) else {}),
             **{name: header_parameter(name, text) for name, text in REQUEST_HEADERS.items()},
         },
         "headers": {name: {"description": text, "schema": {"type": "string"}} for name, text in ANSWER_HEADERS.items()},
-        "responses": {f"Problem{status}": problem_response(status) for status in REFUSALS},
+        "responses": {f"Problem{each}": problem_response(each) for each in REFUSALS if str(each) in refused},
         "securitySchemes": {
             "bearer": {
                 "type": "http",

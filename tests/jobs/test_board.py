@@ -1,0 +1,166 @@
+"""Boards and feeds: an organization's open jobs as others read them, the same for all callers, and gone when they close."""
+
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from guildhouse.jobs.feeds import element
+from tests.cast import Cast
+from tests.contracts.conftest import settled
+from tests.jobs.openings import hiring, posted, tracked
+
+pytestmark = pytest.mark.anyio
+
+# What a program that reads Greenhouse's boards finds in each job.
+GREENHOUSE = {
+    "absolute_url": str, "data_compliance": list, "internal_job_id": int, "location": dict, "id": int,
+    "updated_at": str, "requisition_id": str, "title": str, "company_name": str, "first_published": str,
+}  # fmt: skip
+HOSTILE = "a]]>b &amp; <p>\x01\x0b\x00c\ufffe".replace("\x00", "") + " 臺北 👩‍💻 \u202eabc"
+PAY = {"salary_min": 60000, "salary_max": 80000.5, "salary_currency": "TWD", "salary_period": "month"}
+
+
+async def board(cast: Cast, organization: dict[str, Any], tail: str = "/jobs") -> Any:
+    response = await cast.nobody.get(f"/v1/boards/{organization['slug']}{tail}")
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+async def feed(cast: Cast, organization: dict[str, Any], name: str) -> ET.Element:
+    response = await cast.nobody.get(f"/v1/boards/{organization['slug']}/{name}.xml")
+    assert response.headers["content-type"] == "application/xml; charset=utf-8"
+    return ET.fromstring(response.content)
+
+
+async def test_a_board_has_the_shape_that_programs_know(cast: Cast) -> None:
+    organization = await hiring(cast)
+    job = await posted(
+        cast, organization, city="Tainan", country="TW", unit="Engines", description="Two\n\nparts & <b>"
+    )
+    told = await board(cast, organization)
+    assert told["meta"] == {"total": 1}
+    (one,) = told["jobs"]
+    assert {name: type(one[name]) for name in GREENHOUSE} == GREENHOUSE
+    assert one["metadata"] is None and "content" not in one
+    assert one["location"] == {"name": "Tainan, TW"} and one["absolute_url"].endswith(f"/v1/jobs/{job['id']}")
+    assert 0 < one["id"] < 2**53
+    (whole,) = (await board(cast, organization, "/jobs?content=true"))["jobs"]
+    assert whole["content"] == "&lt;p&gt;Two&lt;/p&gt;&lt;p&gt;parts &amp;amp; &amp;lt;b&amp;gt;&lt;/p&gt;"
+    assert [each["name"] for each in whole["departments"]] == ["Engines"]
+    assert [each["location"] for each in whole["offices"]] == ["Tainan, TW"]
+    assert whole["id"] == one["id"]
+    assert (await board(cast, organization, ""))["name"] == organization["name"]
+
+
+async def test_jobs_by_unit_and_by_place(cast: Cast) -> None:
+    organization = await hiring(cast)
+    for title, unit, city in [("a", "Engines", "Tainan"), ("b", "Engines", "Taipei"), ("c", None, "Taipei")]:
+        await posted(cast, organization, title=title, unit=unit, city=city)
+    units = (await board(cast, organization, "/departments"))["departments"]
+    assert {each["name"]: sorted(job["title"] for job in each["jobs"]) for each in units} == {
+        "Engines": ["a", "b"], "No Department": ["c"],
+    }  # fmt: skip
+    places = (await board(cast, organization, "/offices"))["offices"]
+    assert {each["name"]: len(each["departments"]) for each in places} == {"Taipei": 2, "Tainan": 1}
+    assert len({each["id"] for each in [*units, *places]}) == 4
+
+
+async def test_only_open_jobs_of_this_organization_are_told_and_the_same_to_everybody(cast: Cast) -> None:
+    organization = await hiring(cast)
+    job = await posted(cast, organization)
+    for state in ("draft", "paused", "late"):
+        other = await posted(cast, organization, title=state, status="draft" if state == "draft" else "open",
+                             closes_on="2020-01-01" if state == "late" else None)  # fmt: skip
+        if state == "paused":
+            await cast.ada.made(f"/v1/jobs/{other['id']}/pause", {})
+    await tracked(cast.ada)
+    for caller in (cast.nobody, cast.cleo, cast.ada, cast.otto):
+        told = (await caller.get(f"/v1/boards/{organization['slug']}/jobs")).json()
+        assert [each["title"] for each in told["jobs"]] == [job["title"]]
+
+
+async def test_an_etag_holds_until_something_of_it_changes(cast: Cast) -> None:
+    organization = await hiring(cast)
+    job = await posted(cast, organization)
+    await settled(cast)
+    for tail in ("", "/jobs", "/departments", "/offices", "/indeed.xml", "/linkedin.xml"):
+        address = f"/v1/boards/{organization['slug']}{tail}"
+        first = await cast.nobody.get(address)
+        etag = first.headers["etag"]
+        assert etag.startswith('"') and first.headers["cache-control"] == "public, no-cache"
+        assert (await cast.nobody.get(address, if_none_match=etag)).status_code == 304
+        await tracked(cast.cleo)
+        await settled(cast)
+        assert (await cast.nobody.get(address, if_none_match=etag)).status_code == 304
+        assert (await cast.nobody.get(address)).content == first.content
+        await cast.ada.patch(f"/v1/jobs/{job['id']}", {"title": f"Changed {tail}"})
+        await settled(cast)
+        assert (await cast.nobody.get(address, if_none_match=etag)).status_code == 200
+
+
+async def test_a_job_that_closes_is_taken_away_everywhere(cast: Cast) -> None:
+    organization = await hiring(cast)
+    job = await posted(cast, organization)
+    await settled(cast)
+    etag = (await cast.nobody.get(f"/v1/boards/{organization['slug']}/indeed.xml")).headers["etag"]
+    await cast.ada.made(f"/v1/jobs/{job['id']}/fill", {})
+    await settled(cast)
+    again = await cast.nobody.get(f"/v1/boards/{organization['slug']}/indeed.xml", if_none_match=etag)
+    assert again.status_code == 200 and not ET.fromstring(again.content).findall("job")
+    assert (await board(cast, organization)) == {"jobs": [], "meta": {"total": 0}}
+    assert not (await feed(cast, organization, "linkedin")).findall("job")
+
+
+async def test_a_board_that_is_not_there_or_not_public(cast: Cast) -> None:
+    organization = await hiring(cast)
+    await posted(cast, organization)
+    for slug in ("nobody", "%27%22", "a" * 300):
+        for tail in ("", "/jobs", "/indeed.xml"):
+            assert (await cast.nobody.get(f"/v1/boards/{slug}{tail}")).status_code == 404
+    await cast.otto.made(f"/v1/organizations/{organization['id']}/suspend", {"reason": "unreachable"})
+    assert (await cast.nobody.get(f"/v1/boards/{organization['slug']}/jobs")).status_code == 404
+
+
+async def test_what_is_unknown_is_refused(cast: Cast) -> None:
+    organization = await hiring(cast)
+    for query, code in [("content=yes", "wrong-content"), ("colour=red", "unknown-parameter")]:
+        response = await cast.nobody.get(f"/v1/boards/{organization['slug']}/jobs?{query}")
+        assert (response.status_code, response.json()["code"]) == (400, code)
+    assert (await cast.nobody.post(f"/v1/boards/{organization['slug']}/jobs", {})).status_code == 405
+
+
+async def test_what_indeed_reads(cast: Cast) -> None:
+    organization = await hiring(cast)
+    job = await posted(cast, organization, title=HOSTILE, description=HOSTILE, city="Tainan", country="TW", unit="Engines",
+                       employment_type="full_time", workplace="remote", closes_on="2030-01-31",
+                       posted_at="2026-01-02T03:04:05Z", **PAY)  # fmt: skip
+    (one,) = (await feed(cast, organization, "indeed")).findall("job")
+    told = {child.tag: child.text for child in one}
+    assert told["title"] == "a]]>b &amp; <p>c 臺北 👩‍💻 \u202eabc"
+    assert told["date"] == "2026-01-02T03:04:05+00:00" and told["referencenumber"] == job["id"]
+    assert told["company"] == organization["name"] and told["country"] == "TW"
+    assert told["salary"] == "TWD 60000 - 80000.50 per month"
+    assert (told["jobtype"], told["remotetype"], told["category"]) == ("fulltime", "Fully remote", "Engines")
+    assert "&lt;p&gt;" in str(told["description"])
+
+
+async def test_what_linkedin_reads(cast: Cast) -> None:
+    organization = await hiring(cast)
+    job = await posted(cast, organization, description="x" * 200, city="Tainan", region="TNN", country="TW",
+                       workplace="hybrid", skills=["sql", "a]]>b"], employment_type="internship", **PAY)  # fmt: skip
+    root = await feed(cast, organization, "linkedin")
+    assert root.findtext("expectedJobCount") == "1"
+    (one,) = root.findall("job")
+    assert one.findtext("partnerJobId") == job["id"].replace("-", "")
+    assert one.findtext("location") == "Tainan, TNN, TW" and one.findtext("workplaceTypes") == "Hybrid"
+    assert one.findtext("jobtype") == "INTERNSHIP"
+    assert [each.text for each in one.findall("skills/skill")] == ["sql", "a]]>b"]
+    assert one.findtext("salaries/salary/highEnd/amount") == "80000.50"
+    assert one.findtext("salaries/salary/period") == "MONTHLY"
+
+
+@pytest.mark.parametrize("sign", [*map(chr, range(1, 32)), "\x7f", "\x85", "\ufffe", "\uffff", "\U0010ffff", "]]>"])
+def test_every_sign_makes_an_element_that_can_be_read(sign: str) -> None:
+    assert ET.fromstring(element("t", f"a{sign}b")).text is not None
+    assert element("t", "") == "" == element("t", None)
