@@ -146,6 +146,7 @@ SESSIONS = [
     ("api-basics", "erase-a-person"),
     ("move-in-move-out",),
     ("backup-and-restore",),
+    ("take-data-out",),
 ]
 
 

@@ -79,7 +79,8 @@ async def test_a_preference_that_is_none_is_refused_where_it_would_write(cast: C
     assert (await cast.ada.get("/v1/reminders")).json()["data"] == []
 
 
-async def test_a_failure_of_ours_tells_its_trace_id_and_nothing_else(cast: Cast) -> None:
+async def test_a_failure_of_ours_tells_its_trace_id_and_nothing_else(lone_cast: Cast) -> None:
+    cast = lone_cast  # the table is broken afterwards
     await cast.server.database.pool.execute("ALTER TABLE reminders RENAME COLUMN text TO words")
     refused = await cast.ada.post("/v1/reminders", BODY, x_request_id="a-trace-id")
     assert refusal(refused) == (500, "internal-error")
