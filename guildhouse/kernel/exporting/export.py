@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from guildhouse.kernel import store
 from guildhouse.kernel.context import Context
-from guildhouse.kernel.errors import BadRequest, Denied
+from guildhouse.kernel.errors import BadRequest, Conflict, Denied
 from guildhouse.kernel.exporting.encoding import prepared
 from guildhouse.kernel.exporting.wanted import refuse_unseen
 from guildhouse.kernel.i18n import choose_language
@@ -25,12 +25,17 @@ from guildhouse.kernel.scopes import scope
 from guildhouse.kernel.shapes import ReadShape, Shape
 from guildhouse.kernel.stages import Stages
 
+MOST_UNFINISHED, MOST_KEPT = 5, 50
 Name = Annotated[str, Field(max_length=100)]
 Value = Annotated[str, Field(max_length=2000)]
 
 
 class UnknownNoun(BadRequest):
     """There is no list `{resource}` to export. There are: {known}."""
+
+
+class TooManyExports(Conflict):
+    """You have {unfinished} exports that are not finished, and {kept} in all. Wait for them, or remove some."""
 
 
 class Export(Row):
@@ -122,6 +127,19 @@ def listed(ctx: Context, noun: str) -> Resource[Any]:
     return resource
 
 
+async def not_too_many(ctx: Context, before: Export | None, after: Export) -> None:
+    """Files take room: one person has so many of them, and so many being made."""
+    if before is not None:
+        return
+    found = await ctx.connection.fetchrow(
+        f"SELECT count(*) AS kept, count(*) FILTER (WHERE status IN ('queued', 'running')) AS unfinished "
+        f'FROM "{exports.name}" WHERE scopes && $1 AND deleted_at IS NULL',
+        [scope("person", after.person_id)],
+    )
+    if found and (found["unfinished"] >= MOST_UNFINISHED or found["kept"] >= MOST_KEPT):
+        raise TooManyExports(unfinished=found["unfinished"], kept=found["kept"])
+
+
 the_house: Predicate = Predicate("the server itself", lambda actor, _row: actor.id is None)
 is_owner = is_person("person_id")
 
@@ -139,6 +157,7 @@ exports = Resource(
     shapes=Shapes(read=Read, create=Create, derive=derive),
     scopes=lambda row: [scope("person", row.person_id)],
     may=May(read=signed_in, create=signed_in, remove=is_owner | the_house),
+    rules=(not_too_many,),
     stages=STAGES,
     find=Find(filter=("status",), sort=("created_at",)),
     log=Log(hidden=("ended_with",)),

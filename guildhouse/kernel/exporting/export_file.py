@@ -15,7 +15,7 @@ from guildhouse.kernel.etag import matches
 from guildhouse.kernel.exporting.export import Export, exports
 from guildhouse.kernel.exporting.making import part_name
 from guildhouse.kernel.exporting.whole_list import named
-from guildhouse.kernel.files import Files
+from guildhouse.kernel.files import Files, NoSuchFile
 from guildhouse.kernel.formats import MEDIA_TYPES, dumps
 from guildhouse.kernel.may import anyone
 from guildhouse.kernel.request import Call
@@ -104,8 +104,7 @@ async def send_file(call: Call) -> Answer:
     headers = {"ETag": etag, "Accept-Ranges": "bytes", "Cache-Control": "private, no-cache"}
     if matches(call.header("if-none-match"), etag):
         return Answer(304, headers=headers)
-    if not await call.server.files.names(part_name(row.id, 0)):
-        raise ExportExpired
+    await refuse_removed(call.server.files, row.id)
     first, last = whole = (0, row.size - 1)
     if call.header("if-range") in (None, etag):
         first, last = byte_range(call.header("range"), row.size) or whole
@@ -117,6 +116,15 @@ async def send_file(call: Call) -> Answer:
     status = 206 if "Content-Range" in headers else 200
     size = last - first + 1
     return Stream(status, b"", MEDIA_TYPES[row.format], headers, chunks=chunks, receive=call.receive, size=size)
+
+
+async def refuse_removed(files: Files, export_id: str) -> None:
+    """Raise `ExportExpired` where the file is not there any more: the row may have been taken out of the trash."""
+    try:
+        async with files.lent(part_name(export_id, 0)):
+            pass
+    except NoSuchFile as error:
+        raise ExportExpired from error
 
 
 def byte_range(header: str | None, size: int) -> tuple[int, int] | None:

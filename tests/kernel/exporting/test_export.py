@@ -180,6 +180,28 @@ async def test_removing_it_removes_its_file(cast: Cast) -> None:
     raise AssertionError("the file is still there")
 
 
+async def test_one_person_has_only_so_many(starting: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with starting(workers="none", data=tmp_path) as cast:
+        made = [await cast.ada.made("/v1/exports", {"resource": "jobs"}) for _ in range(5)]
+        refused = await cast.ada.post("/v1/exports", {"resource": "jobs"})
+        assert (refused.status_code, refused.json()["code"]) == (409, "too-many-exports")
+        await cast.ben.made("/v1/exports", {"resource": "jobs"})
+        await cast.ada.made(f"/v1/exports/{made[0]['id']}/cancel", {})
+        await cast.ada.made("/v1/exports", {"resource": "jobs"})
+        for each in made:
+            await cast.ada.delete(f"/v1/exports/{each['id']}")
+        monkeypatch.setattr("guildhouse.kernel.exporting.export.MOST_KEPT", 1)
+        assert (await cast.ada.post("/v1/exports", {"resource": "jobs"})).status_code == 409
+
+
+async def test_a_file_that_is_gone_is_gone(cast: Cast) -> None:
+    row = await done(cast.ada)
+    for name in await parts_of(cast, row["id"]):
+        await cast.server.files.remove(name)
+    gone = await cast.ada.get(f"/v1/exports/{row['id']}/file")
+    assert (gone.status_code, gone.json()["code"]) == (410, "export-expired")
+
+
 async def test_it_is_over_after_a_week(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(making, "KEPT", -making.KEPT)
     row = await done(cast.ada)
