@@ -189,7 +189,9 @@ async def remove_expired(work: Work) -> None:
 REMOVE_EXPIRED = Task("remove-expired-exports", remove_expired)
 tasks = (
     Task("make-export", make, on=("export.created",), give_up=give_up),
-    Task("remove-export-files", remove_files, on=("export.cancelled", "export.removed")),
+    Task(
+        "remove-export-files", remove_files, on=("export.cancelled", "export.removed", "export.purged", "export.erased")
+    ),
     REMOVE_EXPIRED,
 )
 schedules = (Schedule(REMOVE_EXPIRED, "27 * * * *"),)
