@@ -35,16 +35,11 @@ from guildhouse.kernel.tasks import Workers, feeder
 
 KERNEL = Manifest(
     "kernel",
-    resources=(operation.operations, import_.imports, mapping.mappings),
-    verbs=(*operation.verbs, *import_.verbs),
-    doors=(*batch.doors, *import_doors.doors),
-    tasks=(*batch.tasks, *(each.task for each in retention.schedules), *importing.tasks),
-    schedules=(*retention.schedules, *importing.schedules),
-    resources=(operation.operations, export.exports),
-    verbs=(*operation.verbs, *export.verbs),
-    doors=(*batch.doors, *export_file.doors),
-    tasks=(*batch.tasks, *making.tasks, *(each.task for each in retention.schedules)),
-    schedules=(*retention.schedules, *making.schedules),
+    resources=(operation.operations, import_.imports, mapping.mappings, export.exports),
+    verbs=(*operation.verbs, *import_.verbs, *export.verbs),
+    doors=(*batch.doors, *import_doors.doors, *export_file.doors),
+    tasks=(*batch.tasks, *(each.task for each in retention.schedules), *importing.tasks, *making.tasks),
+    schedules=(*retention.schedules, *importing.schedules, *making.schedules),
 )
 
 # Lower domains first: each may lean on those before it.

@@ -101,11 +101,11 @@ async def test_a_list_on_paper_says_what_was_asked_for(cast: Cast) -> None:
     for words in (
         "職缺",
         "職稱",
-        "城市是其中之一：臺北, 高雄",  # noqa: RUF001
+        "城市是其中之一：臺北, 高雄",
         "共 2 列",
         "依狀態統計的列數",
         "Baker",
-        "第 1 頁，共 1 頁",  # noqa: RUF001
+        "第 1 頁，共 1 頁",
     ):
         assert words in text, (words, text)
     assert "City is one of 臺北, 高雄" in text_of(english.content)

@@ -30,7 +30,7 @@ def test_filters_are_said() -> None:
     assert filters_in_words("jobs", query, "en") == (
         "Filters: what is in the trash; Status is open; Salary max is at least 5; City has no value"
     )
-    assert filters_in_words("jobs", query[:3], "zh-TW") == "篩選條件：狀態是 open; 最高薪資至少 5; 沒有城市"  # noqa: RUF001
+    assert filters_in_words("jobs", query[:3], "zh-TW") == "篩選條件：狀態是 open; 最高薪資至少 5; 沒有城市"
     assert filters_in_words("jobs", [("format", "pdf")], "en") == said("all", "en") == "no filters"
 
 
