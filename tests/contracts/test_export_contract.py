@@ -23,7 +23,9 @@ def rows_of(form: str, content: bytes) -> list[dict[str, Any]]:
     if form == "json":
         return list(orjson.loads(content)["data"])
     if form == "csv":
-        return list(csv.DictReader(io.StringIO(content.decode(), newline="")))
+        cells = csv.DictReader(io.StringIO(content.decode(), newline=""))
+        # A document in a cell may be spaced in two ways: one writer is PostgreSQL, one is not.
+        return [{k: orjson.loads(v) if v.startswith(("{", "[")) else v for k, v in row.items()} for row in cells]
     lines = [orjson.loads(line) for line in content.splitlines()]
     return lines[1:] if form == "guildhouse" else lines
 

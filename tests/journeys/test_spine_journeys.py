@@ -144,7 +144,8 @@ def dashes(headers: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.mark.anyio
-async def test_a_server_that_is_about_to_stop_sends_requests_elsewhere(cast: Cast) -> None:
+async def test_a_server_that_is_about_to_stop_sends_requests_elsewhere(lone_cast: Cast) -> None:
+    cast = lone_cast  # which stops
     cast.edge.drain()
     refused = await cast.ada.post("/v1/reminders", BODY)
     assert refusal(refused) == (503, "unavailable")

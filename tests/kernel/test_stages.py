@@ -52,4 +52,4 @@ def test_from_an_end_nothing_goes_on() -> None:
 def test_a_move_of_somebody_else_is_denied_and_says_whose_it_is() -> None:
     with pytest.raises(MoveNotYours) as caught:
         move(BEN, "shown", "gone")
-    assert caught.value.status == 403 and caught.value.values["who"] == "(is maker_id or holds gadgets.moderate)"
+    assert caught.value.status == 403 and caught.value.values["who"] == "is maker_id or holds gadgets.moderate"

@@ -124,9 +124,9 @@ class Options(Shape):
 
     format: Literal["csv", "xlsx", "ndjson", "json", "html", "zip"] | None = None
     encoding: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")] | None = None
-    delimiter: Annotated[str, Field(pattern=r"^[^\r\n\"]$")] | None = None
-    quote: Annotated[str, Field(pattern=r"^[^\r\n]$")] | None = None
-    escape: Annotated[str, Field(pattern=r"^[^\r\n]$")] | None = None
+    delimiter: Annotated[str, Field(pattern=r"^[^\r\n\"]$", examples=[";"])] | None = None
+    quote: Annotated[str, Field(pattern=r"^[^\r\n]$", examples=["'"])] | None = None
+    escape: Annotated[str, Field(pattern=r"^[^\r\n]$", examples=["\\"])] | None = None
     header: bool | None = None
     sheet: Annotated[str, Field(max_length=200)] | None = None
     shape: Annotated[str, Field(max_length=100)] | None = None
