@@ -154,12 +154,3 @@ async def run_program(name: str, dsn: str, *arguments: str | Path) -> None:
         raise
     if process.returncode != 0:
         raise NotDone(f"{name} failed: {said.decode(errors='replace').strip()[-2000:]}")
-
-
-def sync_directory(directory: Path) -> None:
-    """Make renames in a directory survive a power cut."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

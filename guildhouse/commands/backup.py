@@ -10,9 +10,10 @@ from tempfile import TemporaryDirectory
 import asyncpg
 
 from guildhouse.commands import archive
-from guildhouse.commands.archive import DUMP, FILES, Manifest, rows_of, run_program, sync_directory
+from guildhouse.commands.archive import DUMP, FILES, Manifest, rows_of, run_program
 from guildhouse.commands.joining import NotDone, Say
 from guildhouse.kernel.embedded import server_version
+from guildhouse.kernel.files import flush_directory
 
 # A backup waits for the disk as long as it takes; the session must not be ended meanwhile.
 PATIENT = {
@@ -32,7 +33,7 @@ async def back_up(dsn: str, data: Path, place: Path, say: Say) -> Manifest:
         archive.write(made, manifest, {DUMP: dump, **files_of(data)})
         check_place(place)
         made.rename(place)
-    sync_directory(place.parent)
+    flush_directory(place.parent)
     say(
         f"{place} is the whole server as of {manifest.created_at:%Y-%m-%d %H:%M:%S} UTC, secrets included: keep it safe."
     )

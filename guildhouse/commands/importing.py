@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import bindparam, select
-
 from guildhouse import app
-from guildhouse.accounts.person import Person
+from guildhouse.accounts.session import BY_EMAIL
 from guildhouse.commands.joining import NotDone, Say
 from guildhouse.config import Config
 from guildhouse.kernel import store
@@ -29,7 +27,6 @@ from guildhouse.kernel.server import Server
 from guildhouse.kernel.tasks import Work
 
 Policy = Literal["ask", "skip", "change", "keep"]
-BY_EMAIL = select(Person.id).where(Person.email == bindparam("email"), Person.deleted_at.is_(None))
 EVERY = 2  # seconds between two words about how far it is
 
 

@@ -18,10 +18,11 @@ import asyncpg
 from alembic.script import ScriptDirectory
 
 from guildhouse.commands import archive, migrating
-from guildhouse.commands.archive import DUMP, FILES, Manifest, rows_of, run_program, sync_directory
+from guildhouse.commands.archive import DUMP, FILES, Manifest, rows_of, run_program
 from guildhouse.commands.joining import NotDone, Say, cluster_of, database_of
 from guildhouse.config import Config
 from guildhouse.kernel.embedded import Embedded, EmbeddedError, server_version
+from guildhouse.kernel.files import flush_directory
 from guildhouse.kernel.log import audit
 from guildhouse.kernel.log.sequencer import new_epoch
 from guildhouse.kernel.migrate import SCRIPTS
@@ -202,4 +203,4 @@ def move_in(data: Path, work: Path) -> None:
     for place in (work / cluster_of(data).name, work / "unpacked" / FILES):
         if place.exists():
             place.rename(data / place.name)
-    sync_directory(data)
+    flush_directory(data)

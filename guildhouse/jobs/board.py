@@ -5,13 +5,11 @@ from hashlib import blake2b
 from html import escape
 from typing import Any
 
-from guildhouse.jobs.job import Job, jobs
-from guildhouse.jobs.open_jobs import EXACT, Board, as_html, headers_of, number_of, place_of, read_board
+from guildhouse.jobs.job import Job
+from guildhouse.jobs.open_jobs import EXACT, Board, as_html, board_door, number_of, place_of
 from guildhouse.kernel.answer import Answer
-from guildhouse.kernel.door import Door
 from guildhouse.kernel.errors import BadRequest
 from guildhouse.kernel.formats import dumps
-from guildhouse.kernel.may import anyone
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.shapes import Shape
 
@@ -48,51 +46,41 @@ class BoardOffices(Shape):
     offices: list[dict[str, Any]]
 
 
-async def read_name(call: Call) -> Answer:
-    """Whose board it is, and what they say of themselves."""
-    board = await read_board(call)
-    if isinstance(board, Answer):
-        return board
-    about = as_html(board.organization.description)
-    return answered(call, board, {"name": board.organization.name, "content": escape(about)})
-
-
-async def read_jobs(call: Call) -> Answer:
-    """The open jobs."""
-    wanted = call.param("content") or "false"
-    if wanted not in ("true", "false"):
+def check_content(call: Call) -> None:
+    """Raise `WrongContent` for what is neither yes nor no."""
+    if (call.param("content") or "false") not in ("true", "false"):
         raise WrongContent
-    board = await read_board(call, frozenset({"content"}))
-    if isinstance(board, Answer):
-        return board
-    told = [told_job(board, job, whole=wanted == "true") for job in board.jobs]
-    return answered(call, board, {"jobs": told, "meta": {"total": len(told)}})
 
 
-async def read_departments(call: Call) -> Answer:
+def tell_name(_call: Call, board: Board) -> Answer:
+    """Whose board it is, and what they say of themselves."""
+    about = as_html(board.organization.description)
+    return answered(board, {"name": board.organization.name, "content": escape(about)})
+
+
+def tell_jobs(call: Call, board: Board) -> Answer:
+    """The open jobs."""
+    told = [told_job(board, job, whole=call.param("content") == "true") for job in board.jobs]
+    return answered(board, {"jobs": told, "meta": {"total": len(told)}})
+
+
+def tell_departments(_call: Call, board: Board) -> Answer:
     """The open jobs by unit."""
-    board = await read_board(call)
-    if isinstance(board, Answer):
-        return board
-    return answered(call, board, {"departments": departments(board, board.jobs)})
+    return answered(board, {"departments": departments(board, board.jobs)})
 
 
-async def read_offices(call: Call) -> Answer:
+def tell_offices(_call: Call, board: Board) -> Answer:
     """The open jobs by place, and there by unit."""
-    board = await read_board(call)
-    if isinstance(board, Answer):
-        return board
-    places = dict.fromkeys(place_of(job) for job in board.jobs)
     found = []
-    for place in places:
+    for place in dict.fromkeys(place_of(job) for job in board.jobs):
         there = [job for job in board.jobs if place_of(job) == place]
         found.append({**office(board, there[0]), "departments": departments(board, there)})
-    return answered(call, board, {"offices": found})
+    return answered(board, {"offices": found})
 
 
-def answered(call: Call, board: Board, body: Any) -> Answer:
+def answered(board: Board, body: Any) -> Answer:
     """The board's JSON."""
-    return Answer(200, dumps(body), headers=headers_of(call, board.organization))
+    return Answer(200, dumps(body), headers=board.headers)
 
 
 def departments(board: Board, of: Sequence[Job]) -> list[dict[str, Any]]:
@@ -144,15 +132,10 @@ def number_for(board: Board, kind: str, name: str) -> int:
     return int.from_bytes(digest) & EXACT
 
 
-def board_door(tail: str, summary: str, handle: Any, gives: type[Shape]) -> Door:
-    """One door of a board; everybody may enter."""
-    return Door("GET", f"/v1/boards/{{slug}}{tail}", "jobs.read", summary, handle, jobs, kind="read", cost=10,
-                open_to=anyone, gives=gives)  # fmt: skip
-
-
 doors = (
-    board_door("", "An organization as a board", read_name, BoardBody),
-    board_door("/jobs", "An organization's open jobs as a Greenhouse board has them", read_jobs, BoardJobs),
-    board_door("/departments", "The same by unit", read_departments, BoardDepartments),
-    board_door("/offices", "The same by place", read_offices, BoardOffices),
-)
+    board_door("", "An organization as a board", tell_name, gives=BoardBody),
+    board_door("/jobs", "An organization's open jobs as a Greenhouse board has them", tell_jobs,
+               frozenset({"content"}), check_content, gives=BoardJobs),
+    board_door("/departments", "The same by unit", tell_departments, gives=BoardDepartments),
+    board_door("/offices", "The same by place", tell_offices, gives=BoardOffices),
+)  # fmt: skip

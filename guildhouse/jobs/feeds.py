@@ -1,18 +1,17 @@
 """The feeds: an organization's open jobs as the XML that Indeed and LinkedIn fetch. A job that closes is not in the next."""
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from email.utils import format_datetime
 
-from guildhouse.jobs.job import Job, jobs
+from guildhouse.jobs.job import Job
 from guildhouse.jobs.job_posting import EMPLOYMENT
-from guildhouse.jobs.open_jobs import Board, as_html, headers_of, last_moment, money, place_of, read_board
+from guildhouse.jobs.open_jobs import Board, as_html, board_door, last_moment, money, place_of
 from guildhouse.kernel.answer import Answer
 from guildhouse.kernel.door import Door
-from guildhouse.kernel.may import anyone
 from guildhouse.kernel.request import Call
 
-MEDIA_TYPE = "application/xml"
+MEDIA_TYPE = "application/xml; charset=utf-8"
 NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 INDEED_TYPES = {
     "full_time": "fulltime",
@@ -125,23 +124,14 @@ def built_at(board: Board) -> str:
     return element("lastBuildDate", format_datetime(board.changed_at, usegmt=True))
 
 
-def serving(feed: Callable[[Board, str], str]) -> Callable[[Call], Awaitable[Answer]]:
-    """The handler of a feed's door."""
-
-    async def read_feed(call: Call) -> Answer:
-        board = await read_board(call)
-        if isinstance(board, Answer):
-            return board
-        body = '<?xml version="1.0" encoding="utf-8"?>\n' + feed(board, call.server.config.name) + "\n"
-        return Answer(200, body.encode(), f"{MEDIA_TYPE}; charset=utf-8", headers_of(call, board.organization))
-
-    return read_feed
-
-
 def feed_door(tail: str, summary: str, feed: Callable[[Board, str], str]) -> Door:
-    """The door of a feed; everybody may enter."""
-    return Door("GET", f"/v1/boards/{{slug}}/{tail}", "jobs.read", summary, serving(feed), jobs, kind="read", cost=10,
-                open_to=anyone, media=(f"{MEDIA_TYPE}; charset=utf-8",))  # fmt: skip
+    """The door of a feed."""
+
+    def tell(call: Call, board: Board) -> Answer:
+        body = '<?xml version="1.0" encoding="utf-8"?>\n' + feed(board, call.server.config.name) + "\n"
+        return Answer(200, body.encode(), MEDIA_TYPE, board.headers)
+
+    return board_door(f"/{tail}", summary, tell, media=(MEDIA_TYPE,))
 
 
 doors = (

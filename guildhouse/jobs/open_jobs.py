@@ -4,10 +4,11 @@ What is public is the same for every caller. It is asked again and again, so it 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from html import escape
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import bindparam, or_, select
@@ -15,8 +16,10 @@ from sqlalchemy import bindparam, or_, select
 from guildhouse.jobs.job import Job, jobs, today_everywhere
 from guildhouse.kernel.answer import Answer
 from guildhouse.kernel.db import fetch
+from guildhouse.kernel.door import Door
 from guildhouse.kernel.errors import NotFound, UnknownParameter
 from guildhouse.kernel.etag import list_etag, matches
+from guildhouse.kernel.may import anyone
 from guildhouse.kernel.request import Call
 from guildhouse.organizations.organization import Organization, organizations
 from guildhouse.organizations.teams import members
@@ -37,9 +40,13 @@ OPEN = (
 
 @dataclass(frozen=True)
 class Board:
-    """An organization and its open jobs, the newest first. `address` is this server's."""
+    """An organization and its open jobs, the newest first. `address` is this server's.
+
+    `headers` were made before the jobs were read: an ETag may be older than what it is sent with, never newer.
+    """
 
     address: str
+    headers: dict[str, str]
     organization: Organization
     jobs: Sequence[Job]
 
@@ -53,7 +60,26 @@ class Board:
         return max([self.organization.updated_at, *(job.updated_at for job in self.jobs)])
 
 
-async def read_board(call: Call, known: frozenset[str] = frozenset()) -> Board | Answer:
+Tell = Callable[[Call, Board], Answer]
+Check = Callable[[Call], None]
+
+
+def board_door(
+    tail: str, summary: str, handle: Tell, known: frozenset[str] = frozenset(), check: Check | None = None, **more: Any
+) -> Door:
+    """A door of a board that everybody may enter; `handle` makes the answer, once `check` has passed the request."""
+
+    async def read(call: Call) -> Answer:
+        if check:
+            check(call)
+        board = await read_board(call, known)
+        return board if isinstance(board, Answer) else handle(call, board)
+
+    return Door("GET", f"/v1/boards/{{slug}}{tail}", "jobs.read", summary, read, jobs, kind="read", cost=10,
+                open_to=anyone, **more)  # fmt: skip
+
+
+async def read_board(call: Call, known: frozenset[str]) -> Board | Answer:
     """The board of the organization in the address, or a 304 where the caller has it. Raises `NotFound`."""
     for name, _ in call.query:
         if name not in known:
@@ -68,7 +94,7 @@ async def read_board(call: Call, known: frozenset[str] = frozenset()) -> Board |
             return Answer(304, headers=headers)
         today = today_everywhere(datetime.now(UTC))
         records = await fetch(connection, OPEN, organization_id=organization.id, today=today)
-    return Board(call.server.config.address, organization, [Job.of(record) for record in records])
+    return Board(call.server.config.address, headers, organization, [Job.of(record) for record in records])
 
 
 def headers_of(call: Call, organization: Organization) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The actor: who acts, what they see (scopes) and what they may do at all (permissions)."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 from guildhouse.kernel.scopes import PUBLIC
 
@@ -27,6 +28,15 @@ class Actor:
     def can(self, permission: str) -> bool:
         """Whether the role, and the key where there is one, hold this permission."""
         return covers(self.permissions, permission) and (self.narrowed is None or covers(self.narrowed, permission))
+
+    def within(self, permissions: Collection[str] | None) -> "Actor":
+        """The actor with a key of these permissions, as `key_permissions` told them; None narrows nothing."""
+        return self if permissions is None else replace(self, narrowed=frozenset(permissions))
+
+    @property
+    def key_permissions(self) -> list[str] | None:
+        """The permissions of the API key in use, to be kept for work that goes on after the request."""
+        return None if self.narrowed is None else sorted(self.narrowed)
 
     def sees(self, scopes: list[str]) -> bool:
         """The one test of sight: whether a row's scopes and the actor's meet."""

@@ -6,7 +6,6 @@ chunk's rows and its report in one transaction: killed at any moment, it goes on
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from hashlib import sha256
 from typing import Any, Literal, TypeAlias
 
@@ -148,7 +147,7 @@ async def batch_later(call: Call, resource: Resource[Any]) -> Answer:
         row = await store.create(ctx, operations, {
             "person_id": call.actor.id, "kind": "batch", "resource": resource.name, "mode": mode, "most": most,
             "total": total,
-            "narrowed": None if call.actor.narrowed is None else sorted(call.actor.narrowed),
+            "narrowed": call.actor.key_permissions,
         }, verb="created")  # fmt: skip
         await ctx.connection.executemany(
             "INSERT INTO operation_chunks (operation_id, number, lines) VALUES ($1, $2, $3)",
@@ -191,7 +190,8 @@ async def run_batch(work: Work) -> None:
         return
     run = run_atomic if operation.mode == "atomic" else run_each
     try:
-        await run(work, operation, await actor_of(work.server, operation))
+        actor = await work.server.actor_of(operation.person_id, operation.narrowed)
+        await run(work, operation, actor)
     except Problem as problem:
         if problem.retryable:
             raise
@@ -222,13 +222,6 @@ async def read_chunk(server: Server, operation_id: str, number: int) -> list[Lin
         )
     first = number * CHUNK_LINES + 1
     return [(first + place, read_line(line)) for place, line in written_lines(chunk)]
-
-
-async def actor_of(server: Server, operation: Operation) -> Actor:
-    """The person whose operation it is as they are now, narrowed to the API key that they asked with."""
-    async with server.database.reading() as connection:
-        actor = await server.identity.actor_of(connection, operation.person_id)
-    return actor if operation.narrowed is None else replace(actor, narrowed=frozenset(operation.narrowed))
 
 
 async def started(work: Work) -> Operation | None:

@@ -36,6 +36,8 @@ from types import MappingProxyType
 from typing import IO
 from urllib.parse import quote, urlencode
 
+from guildhouse.kernel.files import flush_directory
+
 NAME = "guildhouse"  # of the database and of the role that owns it
 PORT = "5432"  # only part of the socket's name: nothing listens on the network
 OLDEST = 16
@@ -377,7 +379,7 @@ class Embedded:
         self._do(server, binary("initdb"), "-D", new, *self._initial())
         self._do(server, binary("postgres"), *single, text=f"CREATE DATABASE {NAME}")
         new.rename(self._cluster)
-        _sync(self._data)
+        flush_directory(self._data)
 
     def _mention_other_versions(self) -> None:
         for version in self._data.glob("postgres-*/PG_VERSION"):
@@ -477,15 +479,6 @@ def _held_alone(lock: IO[str]) -> bool:
 
 def _options(settings: Mapping[str, str]) -> list[str]:
     return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-
-
-def _sync(directory: Path) -> None:
-    """Make a rename survive a power cut."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _advised(output: str) -> str:

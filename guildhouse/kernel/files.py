@@ -155,13 +155,18 @@ async def poured(file: IO[bytes], chunks: AsyncIterable[bytes]) -> Stored:
 def flush_directories(directory: Path, root: Path) -> None:
     """Make the entries of these directories durable: a file whose name is lost is lost."""
     for each in (directory, *directory.parents):
-        number = os.open(each, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(number)
-        finally:
-            os.close(number)
+        flush_directory(each)
         if each == root.parent:
             return
+
+
+def flush_directory(directory: Path) -> None:
+    """Make what was named, renamed and removed in a directory survive a power cut."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def removed(path: Path, root: Path) -> None:

@@ -1,7 +1,7 @@
 """The server: what a running process shares between its requests. Made once by `app.py`."""
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -48,6 +48,11 @@ class Server:
     files: Files
     keys: dict[str, bytes] = field(default_factory=dict)
     remembered: Remembered = field(default_factory=Remembered)
+
+    async def actor_of(self, person_id: str, key_permissions: Collection[str] | None) -> Actor:
+        """The person whose work goes on after their request, as they are now, with the key that they asked with."""
+        async with self.database.reading() as connection:
+            return (await self.identity.actor_of(connection, person_id)).within(key_permissions)
 
     def key(self, purpose: str) -> bytes:
         """A key for one purpose, derived from the server's secret."""

@@ -119,7 +119,7 @@ async def test_a_cancelled_load_stops_and_keeps_what_it_wrote(idle: Cast) -> Non
     work = work_of(idle, operation)
     running = await batch.started(work)
     assert running
-    actor = await batch.actor_of(idle.server, running)
+    actor = await idle.server.actor_of(running.person_id, running.narrowed)
     assert await batch.run_chunk(work, running, actor, 0)
     cancelled = await idle.ada.made(f"/v1/operations/{operation['id']}/cancel", {})
     assert [cancelled[name] for name in ("status", "created", "total")] == ["cancelled", CHUNK_LINES, CHUNK_LINES + 5]
@@ -136,7 +136,7 @@ async def test_an_atomic_load_cancelled_while_it_runs_writes_nothing(idle: Cast)
     running = await batch.started(work)
     assert running
     await idle.ada.made(f"/v1/operations/{operation['id']}/cancel", {})
-    await batch.run_atomic(work, running, await batch.actor_of(idle.server, running))
+    await batch.run_atomic(work, running, await idle.server.actor_of(running.person_id, running.narrowed))
     assert ((await now(idle.ada, operation))["status"], await count(idle)) == ("cancelled", 0)
 
 
@@ -145,7 +145,7 @@ async def test_a_worker_that_dies_between_chunks_is_taken_over_without_loss_or_d
     work = work_of(idle, operation)
     running = await batch.started(work)
     assert running
-    await batch.run_chunk(work, running, await batch.actor_of(idle.server, running), 0)
+    await batch.run_chunk(work, running, await idle.server.actor_of(running.person_id, running.narrowed), 0)
     for _ in range(2):  # the second run finds it done
         after = await done(idle, idle.ada, operation)
         assert (after["status"], after["created"], after["failed"]) == ("done", 2 * CHUNK_LINES + 1, 0)
@@ -159,7 +159,7 @@ async def test_a_chunk_and_its_report_are_one_transaction(idle: Cast) -> None:
     work = work_of(idle, operation)
     running = await batch.started(work)
     assert running
-    actor = await batch.actor_of(idle.server, running)
+    actor = await idle.server.actor_of(running.person_id, running.narrowed)
     await idle.server.database.pool.execute("ALTER TABLE operation_chunks ADD CHECK (report IS NULL)")
     with pytest.raises(Exception, match="check constraint"):
         await batch.run_chunk(work, running, actor, 0)

@@ -18,7 +18,8 @@ from guildhouse.kernel.errors import BadRequest, Conflict, Denied
 from guildhouse.kernel.exporting.encoding import prepared
 from guildhouse.kernel.exporting.wanted import refuse_unseen
 from guildhouse.kernel.i18n import choose_language
-from guildhouse.kernel.may import Predicate, is_person, signed_in, value_in
+from guildhouse.kernel.may import is_person, signed_in, value_in
+from guildhouse.kernel.operation import anyone_of_the_house
 from guildhouse.kernel.resource import Find, Keep, Log, May, Resource, Shapes, Verb
 from guildhouse.kernel.row import Row
 from guildhouse.kernel.scopes import scope
@@ -107,12 +108,11 @@ async def derive(ctx: Context, before: Export | None, after: Export) -> Mapping[
         return {}
     wanted = prepared(ctx.house, listed(ctx, after.resource), list(after.query.items()), after.format)
     refuse_unseen(ctx.actor, wanted)
-    narrowed = ctx.actor.narrowed
     return {
         "person_id": ctx.actor.id,
         "resource": wanted.resource.name,
         "language": after.language or choose_language(None, ctx.actor.language),
-        "narrowed": None if narrowed is None else sorted(narrowed),
+        "narrowed": ctx.actor.key_permissions,
         "parts": [],
     }
 
@@ -140,15 +140,14 @@ async def not_too_many(ctx: Context, before: Export | None, after: Export) -> No
         raise TooManyExports(unfinished=found["unfinished"], kept=found["kept"])
 
 
-the_house: Predicate = Predicate("the server itself", lambda actor, _row: actor.id is None)
 is_owner = is_person("person_id")
 
 STAGES = Stages(
     "status",
     initial=("queued",),
     moves={
-        "queued": {"running": the_house, "cancelled": is_owner, "failed": the_house},
-        "running": {"done": the_house, "failed": the_house, "cancelled": is_owner},
+        "queued": {"running": anyone_of_the_house, "cancelled": is_owner, "failed": anyone_of_the_house},
+        "running": {"done": anyone_of_the_house, "failed": anyone_of_the_house, "cancelled": is_owner},
     },
 )
 
@@ -156,7 +155,7 @@ exports = Resource(
     table=Export,
     shapes=Shapes(read=Read, create=Create, derive=derive),
     scopes=lambda row: [scope("person", row.person_id)],
-    may=May(read=signed_in, create=signed_in, remove=is_owner | the_house),
+    may=May(read=signed_in, create=signed_in, remove=is_owner | anyone_of_the_house),
     rules=(not_too_many,),
     stages=STAGES,
     find=Find(filter=("status",), sort=("created_at",)),

@@ -7,23 +7,19 @@ from collections.abc import AsyncIterator, Sequence
 
 from guildhouse.kernel.actor import Actor
 from guildhouse.kernel.db import Connection
-from guildhouse.kernel.exporting.wanted import Wanted
+from guildhouse.kernel.exporting.wanted import Wanted, in_order, shown
 from guildhouse.kernel.formats import CSV, encode_csv, encode_lines
-from guildhouse.kernel.pages import after
 from guildhouse.kernel.row import Values
-from guildhouse.kernel.select import columns_for, numbered, rendered, statement, visible
+from guildhouse.kernel.select import columns_for, numbered, rendered, statement
 
 AT_A_TIME = 500
 
 
 async def fetched_rows(connection: Connection, actor: Actor, wanted: Wanted) -> AsyncIterator[Sequence[Values]]:
     """The rows as the actor is answered, some at a time. The connection is in a transaction."""
-    behind = [after(wanted.order, wanted.after)] if wanted.after else []
     columns = columns_for(wanted.resource, wanted.selection, wanted.order)
-    sql, values = statement(wanted.resource, columns, [visible(actor), *wanted.where, *behind])
-    order = ", ".join(each.sql(False) for each in wanted.order)
-    limit = f" LIMIT {wanted.most}" if wanted.most else ""
-    cursor = await connection.cursor(numbered(f"{sql} ORDER BY {order}{limit}"), *values)
+    sql, values = statement(wanted.resource, columns, shown(actor, wanted))
+    cursor = await connection.cursor(numbered(sql + in_order(wanted)), *values)
     while records := await cursor.fetch(AT_A_TIME):
         yield await rendered(wanted.house, connection, wanted.resource, actor, records, wanted.selection)
 

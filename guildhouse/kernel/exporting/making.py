@@ -69,7 +69,7 @@ async def write(work: Work, row: Export) -> None:
     server, query = work.server, list(row.query.items())
     wanted = prepared(server.house, server.house.resources[row.resource], query, row.format)
     async with snapshot(server.database, patient=True) as view:
-        actor = await actor_of(work, row)
+        actor = await server.actor_of(row.person_id, row.narrowed)
         total = await count_rows(view, actor, wanted, MOST_ROWS_LATER)
         row = await noted(work, {"total": max(total, row.done), "position": row.position or str(view.position)})
         telling = Telling(actor, row.language, server.config.name, query, row.created_at)
@@ -78,13 +78,6 @@ async def write(work: Work, row: Export) -> None:
         else:
             await write_parts(work, view, wanted, telling, row)
     await finish(work, "done")
-
-
-async def actor_of(work: Work, row: Export) -> Actor:
-    """Whose export it is, as they are now, narrowed to the API key that they asked with."""
-    async with work.server.database.reading() as connection:
-        actor = await work.server.identity.actor_of(connection, row.person_id)
-    return actor if row.narrowed is None else replace(actor, narrowed=frozenset(row.narrowed))
 
 
 async def write_at_once(work: Work, view: Snapshot, wanted: Wanted, telling: Telling) -> None:

@@ -1,7 +1,7 @@
 """What an export is to hold: which rows a query string asks for, in which order, and which columns of them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -100,29 +100,38 @@ def columns_of(wanted: Wanted) -> Iterator[Column]:
             yield Column(f"{name}.{field}", f'"{name}"."{field}"', target.columns[field].type, nullable=True)
 
 
+def shown(actor: Actor, wanted: Wanted) -> list[Condition]:
+    """What a row fulfils that the export shows: the actor sees it, it was asked for, and it is behind the cursor."""
+    behind = [after(wanted.order, wanted.after)] if wanted.after else []
+    return [visible(actor), *wanted.where, *behind]
+
+
+def in_order(wanted: Wanted, prefix: str = "") -> str:
+    """SQL of the order, and of how many rows at most."""
+    terms = ", ".join(f"{prefix}{each.sql(False)}" for each in wanted.order)
+    return f" ORDER BY {terms}" + (f" LIMIT {wanted.most}" if wanted.most else "")
+
+
 def rows_sql(actor: Actor, wanted: Wanted, columns: str) -> tuple[str, list[Any]]:
     """SELECT of these columns over the rows that the actor sees, each beside the rows it leads to; with its values."""
-    where = [visible(actor), *wanted.where, *([after(wanted.order, wanted.after)] if wanted.after else [])]
-    rows, values = statement(wanted.resource, "*", where)
+    rows, values = statement(wanted.resource, "*", shown(actor, wanted))
     sql = f"SELECT {columns} FROM ({rows}) {ROW}"
     for name, target in wanted.targets.items():
         seen = visible(actor)
         sql += f' LEFT JOIN "{target.name}" "{name}" ON "{name}".id = {ROW}."{name}_id" AND "{name}".deleted_at IS NULL'
         sql += f' AND "{name}".{seen.sql}'
         values.extend(seen.values)
-    terms = ", ".join(f"{ROW}.{each.sql(False)}" for each in wanted.order)
-    limit = f" LIMIT {wanted.most}" if wanted.most else ""
-    return numbered(f"{sql} ORDER BY {terms}{limit}"), values
+    return numbered(sql + in_order(wanted, f"{ROW}.")), values
 
 
 async def boundary(connection: Connection, actor: Actor, part: Wanted) -> tuple[int, list[Any] | None]:
     """How many rows a part has, and the values that the next one begins behind; None where this is the last one."""
     assert part.most
-    where = [visible(actor), *part.where, *([after(part.order, part.after)] if part.after else [])]
+    where = shown(actor, part)
     columns = ", ".join(f'"{each.column}"' for each in part.order)
     sql, values = statement(part.resource, columns, where)
-    terms = ", ".join(each.sql(False) for each in part.order)
-    found = await connection.fetch(numbered(f"{sql} ORDER BY {terms} OFFSET {part.most - 1} LIMIT 2"), *values)
+    ends = in_order(replace(part, most=2))
+    found = await connection.fetch(numbered(f"{sql}{ends} OFFSET {part.most - 1}"), *values)
     if len(found) == 2:
         return part.most, [plain(value) for value in found[0]]
     rows, values = statement(part.resource, "count(*)", where)

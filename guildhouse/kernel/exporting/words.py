@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from guildhouse.kernel.exporting.wanted import Wanted
+from guildhouse.kernel.exporting.wanted import PARAMETERS, Wanted
 from guildhouse.kernel.filters import parse_name
 from guildhouse.kernel.i18n import translated
 
-NOT_FILTERS = frozenset({"sort", "fields", "expand", "format", "trash"})
 OPERATORS: Mapping[str, str] = {
     "eq": "{name} is {value}",
     "ne": "{name} is not {value}",
@@ -71,7 +70,7 @@ def filters_in_words(resource: str, query: Sequence[tuple[str, str]], language: 
     """The filters of a query string as a sentence."""
     found = [said("trash", language)] if ("trash", "only") in query else []
     for name, value in query:
-        if name in NOT_FILTERS:
+        if name in PARAMETERS:
             continue
         column, operator = parse_name(name)
         code = f"isnull-{value}" if operator == "isnull" else operator

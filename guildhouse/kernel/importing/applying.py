@@ -99,7 +99,7 @@ async def apply_chunk(work: Work, ctx: Context, row: Import, actor: Actor, chunk
     resource = work.server.house.resources[row.resource]
     if not actor.can(f"{resource.name}.write"):
         raise Denied
-    lines = await Lector(row, resource, work.server.files, actor).chunk(number, start, length, number * CHUNK_ROWS)
+    lines = await Lector(row, resource, work.server.files, actor).chunk(number, start, length)
     await plan_anew(ctx)
     ctx.actor = actor
     told = await written(ctx, resource, row, lines, record["verdicts"])

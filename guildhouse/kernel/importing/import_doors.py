@@ -2,25 +2,25 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 import orjson
-from starlette.types import Send
 
 from guildhouse.kernel import store
 from guildhouse.kernel.actor import Actor
-from guildhouse.kernel.answer import Answer
+from guildhouse.kernel.answer import Answer, Stream
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.door import Door
 from guildhouse.kernel.errors import BadRequest, Denied, Fault, NotFound, raise_if
 from guildhouse.kernel.files import Stored
-from guildhouse.kernel.formats import cell, dumps
+from guildhouse.kernel.formats import CSV, MEDIA_TYPES, cell, dumps
 from guildhouse.kernel.ids import new_id
 from guildhouse.kernel.importing.import_ import Import, imports
-from guildhouse.kernel.importing.judging import VERDICTS, Lector, Line, narrowed
+from guildhouse.kernel.importing.judging import VERDICTS, Lector, Line
 from guildhouse.kernel.importing.unpacking import CHUNK_ROWS, header_of, upload_of
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.may import nobody
@@ -42,23 +42,6 @@ class NotImportable(BadRequest):
 
 class WrongRowsQuery(BadRequest):
     """`verdict` takes one of {verdicts}; `outcome` one of {outcomes}; `after` the `n` of a row; `limit` 1 to 200."""
-
-
-@dataclass(slots=True)
-class StreamedAnswer(Answer):
-    """An answer whose body is made while it is sent."""
-
-    chunks: AsyncIterator[bytes] | None = field(default=None)
-
-    async def send(self, send: Send, *, without_body: bool = False) -> None:
-        """Send it, piece by piece."""
-        headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in self.headers.items()]
-        headers.append((b"content-type", self.media_type.encode()))
-        await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        if self.chunks is not None and not without_body:
-            async for chunk in self.chunks:
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
 
 
 def importable(house: House) -> dict[str, Resource[Any]]:
@@ -99,7 +82,7 @@ async def new_import(ctx: Context, resource: Resource[Any], import_id: str, name
         "id": import_id, "person_id": ctx.actor.id, "resource": resource.name, "file_name": name or "upload",
         "size": stored.size, "sha256": stored.sha256, "options": {}, "columns": [], "mode": "each", "known": "change",
         "duplicates": "ask", "decisions": {}, "judged": {}, "written": {}, "taken_back": {},
-        "narrowed": None if ctx.actor.narrowed is None else sorted(ctx.actor.narrowed),
+        "narrowed": ctx.actor.key_permissions,
     }, verb="created")  # fmt: skip
 
 
@@ -155,17 +138,20 @@ async def told_rows(
 ) -> AsyncIterator[dict[str, Any]]:
     """The rows from a place on, with all that is known of them; a chunk that has none of the wanted is not read."""
     resource = view.server.house.resources[row.resource]
-    lector = Lector(row, resource, view.server.files, narrowed(view.actor, row))
+    lector = Lector(row, resource, view.server.files, view.actor.within(row.narrowed))
+    names = header_of(row.columns)
+    by_field = {each["field"]: each["column"] for each in (row.plan or {}).get("columns", ())}
+    column = partial(column_of, by_field=by_field, names=names)
     number: int | None = max(start, 0) // CHUNK_ROWS
     while number is not None:
         async with view.server.database.reading() as connection:
             chunk = await connection.fetchrow(CHUNK, row.id, number, verdict, outcome)
         if chunk is None:
             return
-        lines = await lector.chunk(chunk["number"], chunk["start"], chunk["length"], chunk["number"] * CHUNK_ROWS)
+        lines = await lector.chunk(chunk["number"], chunk["start"], chunk["length"])
         for place, line in enumerate(lines.lines):
             said = (at(chunk[name], place) for name in ("verdicts", "outcomes", "returns"))
-            told = told_row(row, line, view.language, *said)
+            told = told_row(row, line, view.language, column, *said)
             if line.n >= start and verdict in (None, told["verdict"]) and outcome in (None, told["outcome"]):
                 yield told
         number = chunk["number"] + 1
@@ -190,13 +176,12 @@ def told_row(
     row: Import,
     line: Line,
     language: str,
+    column: Callable[[str], str | None],
     verdict: Mapping[str, Any],
     outcome: Mapping[str, Any],
     back: Mapping[str, Any],
 ) -> dict[str, Any]:
     """One row as it is shown."""
-    names = header_of(row.columns)
-    by_field = {each["field"]: each["column"] for each in (row.plan or {}).get("columns", ())}
     faults = outcome.get("faults") or verdict.get("faults") or []
     return {
         "n": line.n,
@@ -210,7 +195,7 @@ def told_row(
         if verdict.get("v") == "duplicate" else None,
         "decision": row.decisions.get(str(line.n)),
         "faults": [
-            {**fault_body(Fault(**fault), language), "column": column_of(fault["pointer"], by_field, names)}
+            {**fault_body(Fault(**fault), language), "column": column(fault["pointer"])}
             for fault in faults
         ],
         "outcome": outcome.get("o"),
@@ -229,7 +214,8 @@ async def read_wrong_rows(call: Call) -> Answer:
     row = await held_import(call)
     name = quote(f"{row.file_name.rpartition('.')[0] or row.file_name} - wrong rows.csv")
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}", "Cache-Control": "private, no-cache"}
-    return StreamedAnswer(200, b"", "text/csv; charset=utf-8", headers, wrong_csv(view_of(call), row))
+    chunks = wrong_csv(view_of(call), row)
+    return Stream(200, b"", MEDIA_TYPES[CSV], headers, chunks=chunks, receive=call.receive)
 
 
 async def wrong_csv(view: View, row: Import) -> AsyncIterator[bytes]:

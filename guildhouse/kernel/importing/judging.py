@@ -7,7 +7,7 @@ cut off goes on with the first chunk that has none.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
 from typing import Any
@@ -25,7 +25,7 @@ from guildhouse.kernel.files import Files
 from guildhouse.kernel.ids import as_id
 from guildhouse.kernel.importing.import_ import Import, imports
 from guildhouse.kernel.importing.importable import ID, Assigned, fields_of, read_row
-from guildhouse.kernel.importing.unpacking import rows_of
+from guildhouse.kernel.importing.unpacking import CHUNK_ROWS, rows_of
 from guildhouse.kernel.importing.values import Hints, words_of
 from guildhouse.kernel.request import conform
 from guildhouse.kernel.resource import Resource
@@ -78,7 +78,7 @@ class Lector:
             if each["field"] in fields
         ]
 
-    async def chunk(self, number: int, start: int, length: int, rows_before: int) -> Chunk:
+    async def chunk(self, number: int, start: int, length: int) -> Chunk:
         """The rows of one stretch of the file of rows."""
         raw = bytearray()
         async for piece in self.files.read(rows_of(self.row.id), start):
@@ -86,7 +86,7 @@ class Lector:
             if len(raw) >= length:
                 break
         lines = bytes(raw).split(b"\n")[:-1]
-        return Chunk(number, [self.line(rows_before + n, line) for n, line in enumerate(lines)])
+        return Chunk(number, [self.line(number * CHUNK_ROWS + n, line) for n, line in enumerate(lines)])
 
     def line(self, n: int, raw: bytes) -> Line:
         """One row."""
@@ -109,7 +109,7 @@ async def run_judging(work: Work, row: Import, actor: Actor, number: int, start:
     resource = work.server.house.resources[row.resource]
     if not actor.can(f"{resource.name}.write"):
         raise Denied
-    chunk = await Lector(row, resource, work.server.files, actor).chunk(number, start, length, number * 1000)
+    chunk = await Lector(row, resource, work.server.files, actor).chunk(number, start, length)
     async with work.writing(Note(actor=actor.id, request_id=work.id)) as ctx:
         now = await ctx.find(imports, row.id, lock=True)
         if now is None or now.status != "judging":
@@ -315,8 +315,3 @@ def marks_of(resource: Resource[Any], line: Line) -> Iterable[bytes]:
 def digest(values: Iterable[Any]) -> bytes:
     """16 bytes that stand for these values."""
     return blake2b("\0".join(map(str, values)).encode(), digest_size=16).digest()
-
-
-def narrowed(actor: Actor, row: Import) -> Actor:
-    """The actor with the permissions of the API key that the file came with."""
-    return actor if row.narrowed is None else replace(actor, narrowed=frozenset(row.narrowed))

@@ -11,7 +11,6 @@ from guildhouse.kernel.errors import Problem
 from guildhouse.kernel.ids import as_id
 from guildhouse.kernel.importing import applying, judging, taking_back
 from guildhouse.kernel.importing.import_ import Import, imports
-from guildhouse.kernel.importing.judging import narrowed
 from guildhouse.kernel.importing.unpacking import rows_of, run_reading, upload_of
 from guildhouse.kernel.tasks import Schedule, Task, Work
 
@@ -31,7 +30,7 @@ async def run_import(work: Work) -> None:
         if row.status == "reading":
             await run_reading(work, row)
         else:
-            await run_chunks(work, row, await actor_of(work, row))
+            await run_chunks(work, row, await work.server.actor_of(row.person_id, row.narrowed))
     except Problem as problem:
         if problem.retryable:
             raise
@@ -42,12 +41,6 @@ async def standing(work: Work) -> Import | None:
     """The import as it is now."""
     async with work.writing() as ctx:
         return await ctx.find(imports, work.row_id)
-
-
-async def actor_of(work: Work, row: Import) -> Actor:
-    """The person whose import it is as they are now, narrowed to the API key that the file came with."""
-    async with work.server.database.reading() as connection:
-        return narrowed(await work.server.identity.actor_of(connection, row.person_id), row)
 
 
 async def run_chunks(work: Work, row: Import, actor: Actor) -> None:

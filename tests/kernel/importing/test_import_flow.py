@@ -235,7 +235,7 @@ async def test_a_cancelled_import_goes_on_or_is_taken_back(idle: Cast) -> None:
     assert standing
     places = await running.open_chunks(work_on(idle, row), standing)
     assert len(places) == 3
-    actor = await running.actor_of(work_on(idle, row), standing)
+    actor = await idle.server.actor_of(standing.person_id, standing.narrowed)
     assert await running.run_chunk(work_on(idle, row), standing, actor, places[0])
     cancelled = await idle.ada.made(f"/v1/imports/{row['id']}/cancel", {})
     assert (cancelled["status"], cancelled["written"]) == ("cancelled", {"created": 1000})
@@ -253,7 +253,7 @@ async def test_a_chunk_is_written_once_however_often_its_task_runs(idle: Cast) -
     standing = await running.standing(work_on(idle, row))
     assert standing
     places = await running.open_chunks(work_on(idle, row), standing)
-    actor = await running.actor_of(work_on(idle, row), standing)
+    actor = await idle.server.actor_of(standing.person_id, standing.narrowed)
     for _ in range(2):
         assert await running.run_chunk(work_on(idle, row), standing, actor, places[0])
     row = await worked(idle, idle.ada, row)
