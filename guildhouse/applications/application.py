@@ -2,10 +2,11 @@
 
 The row in the applicant's tracker and the one in the employer's list are the same row with two projections: some fields
 are for the applicant's eyes, some for the hiring team's. Until it is submitted, nobody but the applicant sees it at all.
-A job that is merely tracked has no hiring team; there the applicant moves every stage.
+A job that is merely tracked has no hiring team; there the applicant moves every stage. An application of a candidate has
+no applicant; there the team does.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
@@ -14,25 +15,29 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Uuid, bindparam, sele
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from guildhouse.accounts.person import Email, people
+from guildhouse.accounts.person import Email
+from guildhouse.applications.beginning import APPLICANTS_EYES, TEAMS_EYES, FieldNotYours, begun
+from guildhouse.applications.headings import CARRY
 from guildhouse.applications.progress import (
     DECIDED,
     IN_HAND,
     STAGES,
     hires,
     is_applicant,
+    of_candidate,
     reviews,
+    speaks,
     tracked,
 )
 from guildhouse.applications.stage import stages
 from guildhouse.jobs.job import Job, jobs
 from guildhouse.kernel.context import Context
-from guildhouse.kernel.errors import Conflict, Denied, NotFound, invalid
-from guildhouse.kernel.may import signed_in, value_in
+from guildhouse.kernel.errors import Conflict, invalid
+from guildhouse.kernel.may import value_in
 from guildhouse.kernel.resource import Find, Log, May, Resource, Shapes
 from guildhouse.kernel.row import Row
 from guildhouse.kernel.scopes import scope
-from guildhouse.kernel.shapes import Day, Id, Line, Prose, ReadShape, Shape, Url
+from guildhouse.kernel.shapes import Day, Id, Line, Moment, Prose, ReadShape, Shape, Url
 from guildhouse.organizations.teams import interviewers, recruiters
 
 
@@ -41,15 +46,11 @@ class JobNotOpen(Conflict):
 
 
 class AlreadyApplied(Conflict):
-    """You have an application for this job already: {id}. Go on with that one; if it is withdrawn, submit it again."""
+    """There is an application for this job already: {id}. Go on with that one; if it is withdrawn, submit it again."""
 
 
 class LetterIsSent(Conflict):
     """The employer has it already, so this stays as it was sent: {fields}. Write a shared note to add something."""
-
-
-class FieldNotYours(Denied):
-    """In this application it is not for you to change: {fields}."""
 
 
 Score = Annotated[int, Field(ge=1, le=5)]
@@ -60,14 +61,17 @@ RejectionReason = Literal[
 
 
 class Application(Row):
-    """A person's application for a job. One person has at most one for each job."""
+    """A person's application for a job, or a candidate's. Each has at most one for each job."""
 
     __tablename__ = "applications"
 
     # No foreign keys to the job, its organization and the stage: an application outlives them in its person's tracker.
     job_id: Mapped[str] = mapped_column(Uuid(as_uuid=False))
     organization_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
-    applicant_id: Mapped[str] = mapped_column(Uuid(as_uuid=False), ForeignKey("people.id", ondelete="CASCADE"))
+    applicant_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False), ForeignKey("people.id", ondelete="CASCADE"))
+    candidate_id: Mapped[str | None] = mapped_column(
+        Uuid(as_uuid=False), ForeignKey("candidates.id", ondelete="CASCADE")
+    )
     job_title: Mapped[str]
     organization_name: Mapped[str | None]
     stage: Mapped[str] = mapped_column(default="draft")
@@ -94,11 +98,19 @@ class Application(Row):
             "stage IN ('draft', 'submitted', 'screening', 'interviewing', 'offered', 'hired', 'rejected', 'withdrawn')",
             name="stage",
         ),
+        CheckConstraint("(applicant_id IS NULL) <> (candidate_id IS NULL)", name="is_of_one"),
         CheckConstraint("excitement BETWEEN 1 AND 5", name="excitement_is_1_to_5"),
         CheckConstraint("rating BETWEEN 1 AND 5", name="rating_is_1_to_5"),
         Index(
             "uq_applications_applicant_id_job_id",
             "applicant_id",
+            "job_id",
+            unique=True,
+            postgresql_where="deleted_at IS NULL",
+        ),
+        Index(
+            "uq_applications_candidate_id_job_id",
+            "candidate_id",
             "job_id",
             unique=True,
             postgresql_where="deleted_at IS NULL",
@@ -131,7 +143,8 @@ class Read(ReadShape):
 
     job_id: str
     organization_id: str | None
-    applicant_id: str
+    applicant_id: str | None
+    candidate_id: str | None
     job_title: str
     organization_name: str | None
     stage: str
@@ -157,11 +170,16 @@ class Read(ReadShape):
 class Create(Shape):
     """A new application: a draft that only you see, or with `"stage": "submitted"`, sent at once.
 
-    Name and e-mail address of an application to an organization are those of your account where you give no others.
+    Name and e-mail address of an application to an organization are those of your account where you give no others. The
+    hiring team begins one for a candidate with `candidate_id`. A candidate's, and one for a job that you track, may say
+    where it stands already: `stage`, `submitted_at`, `decided_at`, `rejection_reason`, and a candidate's `team_note`.
     """
 
     job_id: Id
-    stage: Literal["draft", "submitted"] = "draft"
+    candidate_id: Id | None = Field(default=None, examples=[None])
+    stage: (
+        Literal["draft", "submitted", "screening", "interviewing", "offered", "hired", "rejected", "withdrawn"] | None
+    ) = Field(default=None, description="A draft if not given; a candidate's is submitted.", examples=["draft"])
     cover_letter: Prose | None = None
     contact_name: Line | None = None
     contact_email: Email | None = None
@@ -172,6 +190,10 @@ class Create(Shape):
     excitement: Score | None = None
     next_step: Line | None = Field(default=None, examples=["Call them"])
     next_step_on: Day | None = None
+    submitted_at: Moment | None = Field(default=None, examples=[None])
+    decided_at: Moment | None = Field(default=None, examples=[None])
+    rejection_reason: RejectionReason | None = Field(default=None, examples=[None])
+    team_note: Prose | None = Field(default=None, examples=[None])
 
 
 class Update(Shape):
@@ -191,11 +213,8 @@ class Update(Shape):
     team_note: Prose | None = None
 
 
-APPLICANTS_EYES = ("private_note", "excitement", "next_step", "next_step_on")
-TEAMS_EYES = ("rating", "team_note")
 LETTER = ("cover_letter", "documents")
-APPLICANTS = (
-    *APPLICANTS_EYES,
+SAID = (
     *LETTER,
     "contact_name",
     "contact_email",
@@ -211,31 +230,9 @@ MOVED_ALONG = ("stage_id", "rejection_reason", "withdrawal_reason")
 async def derive(ctx: Context, before: Application | None, after: Application) -> Mapping[str, Any]:
     """What follows from the job at the start, and from a move between stages at any time."""
     if before is None:
-        return {**await from_job(ctx, after), **moved_along(ctx, before, after)}
+        found = await begun(ctx, after)
+        return {**found, **moved_along(ctx, None, Application.of({**after.values(), **found}))}
     return moved_along(ctx, before, after) if before.stage != after.stage else {}
-
-
-async def from_job(ctx: Context, after: Application) -> Mapping[str, Any]:
-    """What a new application takes from its job, and from the account of its person."""
-    job = await ctx.once(jobs, after.job_id)
-    if job is None or not ctx.actor.sees(job.scopes):
-        raise NotFound
-    return {
-        "applicant_id": ctx.actor.id,
-        "organization_id": job.organization_id,
-        "job_title": job.title,
-        "organization_name": job.organization_name,
-        **(await contact(ctx, after) if job.organization_id else {}),
-    }
-
-
-async def contact(ctx: Context, after: Application) -> Mapping[str, Any]:
-    """How the employer reaches the applicant."""
-    person = await ctx.get(people, ctx.actor.id)
-    return {
-        "contact_name": after.contact_name or person.name,
-        "contact_email": after.contact_email or person.email,
-    }
 
 
 def moved_along(ctx: Context, before: Application | None, after: Application) -> Mapping[str, Any]:
@@ -244,7 +241,7 @@ def moved_along(ctx: Context, before: Application | None, after: Application) ->
     return {
         "stage_id": None if same_step else after.stage_id,
         "submitted_at": submitted_at(ctx, before, after),
-        "decided_at": ctx.now if after.stage in DECIDED else None,
+        "decided_at": decided_at(ctx, before, after),
         "rejection_reason": after.rejection_reason if after.stage == "rejected" else None,
         "withdrawal_reason": after.withdrawal_reason if after.stage == "withdrawn" else None,
     }
@@ -254,9 +251,16 @@ def submitted_at(ctx: Context, before: Application | None, after: Application) -
     """When the employer got it last; a draft that is withdrawn never was submitted."""
     if after.stage == "draft":
         return None
-    if is_submitting(before, after) or (after.stage != "withdrawn" and after.submitted_at is None):
+    if before is not None and is_submitting(before, after):
         return ctx.now
-    return after.submitted_at
+    return after.submitted_at or (ctx.now if after.stage != "withdrawn" else None)
+
+
+def decided_at(ctx: Context, before: Application | None, after: Application) -> datetime | None:
+    """When it came to an end, if it has."""
+    if after.stage not in DECIDED:
+        return None
+    return ctx.now if before is not None else after.decided_at or ctx.now
 
 
 def is_submitting(before: Application | None, after: Application) -> bool:
@@ -265,33 +269,37 @@ def is_submitting(before: Application | None, after: Application) -> bool:
 
 
 async def job_is_open(ctx: Context, before: Application | None, after: Application) -> None:
-    """Only a job that is open takes applications; one that is merely tracked takes any."""
-    if after.organization_id is None or not is_submitting(before, after):
+    """Only a job that is open takes applications; one that is merely tracked takes any, and so does the team itself."""
+    if after.organization_id is None or after.candidate_id is not None or not is_submitting(before, after):
         return
     job: Job | None = await ctx.once(jobs, after.job_id)
     if job is None or job.status != "open":
         raise JobNotOpen(status=job.status if job else "gone")
 
 
-MINE_FOR_JOB = select(Application.id).where(
-    Application.applicant_id == bindparam("applicant_id"),
-    Application.job_id == bindparam("job_id"),
-    Application.deleted_at.is_(None),
-)
+OTHERS_FOR_JOB = {
+    name: select(Application.id).where(
+        getattr(Application, name) == bindparam("whose"),
+        Application.job_id == bindparam("job_id"),
+        Application.deleted_at.is_(None),
+    )
+    for name in ("applicant_id", "candidate_id")
+}
 
 
 async def not_already_applied(ctx: Context, before: Application | None, after: Application) -> None:
     """One application for each person and job; of two at the same moment the unique index takes one."""
     if before is not None and before.deleted_at is None:
         return
-    other = await ctx.value(MINE_FOR_JOB, applicant_id=after.applicant_id, job_id=after.job_id)
+    name = "applicant_id" if after.applicant_id else "candidate_id"
+    other = await ctx.value(OTHERS_FOR_JOB[name], whose=getattr(after, name), job_id=after.job_id)
     if other:
         raise AlreadyApplied(id=other)
 
 
 def letter_stays(_ctx: Context, before: Application | None, after: Application) -> None:
     """What the employer has read does not change under their eyes."""
-    if before is None or before.organization_id is None or before.stage in IN_HAND:
+    if before is None or before.applicant_id is None or before.organization_id is None or before.stage in IN_HAND:
         return
     if sent := changed(before, after, LETTER):
         raise LetterIsSent(fields=", ".join(sent))
@@ -302,7 +310,8 @@ def fields_are_yours(ctx: Context, before: Application | None, after: Applicatio
     if before is None:
         return
     foreign = [
-        *([] if is_applicant(ctx.actor, before) else changed(before, after, APPLICANTS)),
+        *([] if is_applicant(ctx.actor, before) else changed(before, after, APPLICANTS_EYES)),
+        *([] if speaks(ctx.actor, before) else changed(before, after, SAID)),
         *([] if hires(ctx.actor, before) else changed(before, after, TEAMS)),
     ]
     if before.stage != after.stage:
@@ -327,15 +336,15 @@ async def stage_is_the_organizations(ctx: Context, before: Application | None, a
 
 def seen_by(row: Application) -> Iterable[str]:
     """The applicant, and once it was submitted, the hiring team of the organization."""
-    mine = scope("person", row.applicant_id)
-    if row.organization_id is None or row.submitted_at is None:
-        return [mine]
-    return [mine, recruiters(row.organization_id), interviewers(row.organization_id)]
+    mine = applicants_eyes(row)
+    if row.organization_id is None or (row.submitted_at is None and row.candidate_id is None):
+        return mine
+    return [*mine, recruiters(row.organization_id), interviewers(row.organization_id)]
 
 
-def applicants_eyes(row: Application) -> Iterable[str]:
-    """The scope of the applicant."""
-    return [scope("person", row.applicant_id)]
+def applicants_eyes(row: Application) -> Sequence[str]:
+    """The scope of the applicant; a candidate has none."""
+    return [scope("person", row.applicant_id)] if row.applicant_id else []
 
 
 def teams_eyes(row: Application) -> Iterable[str]:
@@ -354,20 +363,21 @@ applications = Resource(
     ),
     scopes=seen_by,
     may=May(
-        create=signed_in,
+        create=is_applicant | hires,
         change=is_applicant | hires,
-        remove=is_applicant & (tracked | value_in("stage", *IN_HAND)),
+        remove=(is_applicant & (tracked | value_in("stage", *IN_HAND))) | (hires & of_candidate),
         history=is_applicant | reviews,
     ),
     rules=(not_already_applied, job_is_open, stage_is_the_organizations, letter_stays, fields_are_yours),
     stages=STAGES,
     find=Find(
         filter=(
-            "stage", "stage_id", "job_id", "organization_id", "applicant_id", "source", "submitted_at", "decided_at",
-            "created_at",
+            "stage", "stage_id", "job_id", "organization_id", "applicant_id", "candidate_id", "source", "submitted_at",
+            "decided_at", "created_at",
         ),
         sort=("created_at", "submitted_at", "decided_at"),
-        expand={"job": "jobs", "organization": "organizations", "applicant": "people"},
+        expand={"job": "jobs", "organization": "organizations", "applicant": "people",
+                "candidate": "candidates"},
         text={"job_title": "A", "contact_name": "A", "organization_name": "B", "cover_letter": "C"},
     ),
     log=Log(
@@ -376,4 +386,5 @@ applications = Resource(
             "private_note", "next_step", "team_note",
         )
     ),
+    carry=CARRY,
 )  # fmt: skip

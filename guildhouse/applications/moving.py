@@ -7,7 +7,7 @@ from pydantic import Field
 
 from guildhouse.applications.application import Application, RejectionReason, Score, applications
 from guildhouse.applications.note import notes
-from guildhouse.applications.progress import decides, hires, is_applicant
+from guildhouse.applications.progress import decides, hires, speaks
 from guildhouse.applications.stage import stages
 from guildhouse.kernel import store
 from guildhouse.kernel.context import Context
@@ -51,12 +51,12 @@ class Rating(Shape):
 
 
 async def submit(ctx: Context, row: Application) -> Application:
-    """Hand in your application; from now on the hiring team sees it."""
+    """Hand in your application; from now on the hiring team sees it. Of a candidate, after it was withdrawn."""
     return await store.change(ctx, applications, row, {"stage": "submitted"}, verb="submitted")
 
 
 async def withdraw(ctx: Context, row: Application, body: Withdrawal) -> Application:
-    """Withdraw your application. While the job is open you can submit it again."""
+    """Withdraw your application, or a candidate's. While the job is open you can submit it again."""
     values = {"stage": "withdrawn", "withdrawal_reason": body.reason}
     return await store.change(ctx, applications, row, values, verb="withdrawn")
 
@@ -96,8 +96,8 @@ async def rate(ctx: Context, row: Application, body: Rating) -> Application:
 
 
 verbs = (
-    Verb(applications, submit, may=is_applicant),
-    Verb(applications, withdraw, may=is_applicant),
+    Verb(applications, submit, may=speaks),
+    Verb(applications, withdraw, may=speaks),
     Verb(applications, move, may=decides),
     Verb(applications, reject, may=decides),
     Verb(applications, rate, may=hires),

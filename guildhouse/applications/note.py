@@ -24,7 +24,8 @@ class NotOnTheTeam(Denied):
 
 
 class NobodyToShareWith(Conflict):
-    """No hiring team has this application (yet): it is a draft, or its job is only tracked. Write a `private` note."""
+    """Nobody else would read it: this is a draft, its job is only tracked, or its candidate has no account. Choose another
+    audience."""
 
 
 class Note(Row):
@@ -34,7 +35,7 @@ class Note(Row):
 
     application_id: Mapped[str] = mapped_column(Uuid(as_uuid=False), ForeignKey("applications.id", ondelete="CASCADE"))
     organization_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
-    applicant_id: Mapped[str] = mapped_column(Uuid(as_uuid=False))
+    applicant_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
     # No foreign key: the team keeps its notes when the person who wrote them goes.
     author_id: Mapped[str] = mapped_column(Uuid(as_uuid=False))
     audience: Mapped[str]
@@ -55,7 +56,7 @@ class Read(ReadShape):
 
     application_id: str
     organization_id: str | None
-    applicant_id: str
+    applicant_id: str | None
     author_id: str
     audience: str
     body: str
@@ -100,7 +101,8 @@ async def shared_with_somebody(ctx: Context, before: Note | None, after: Note) -
     if before is not None or after.audience == "private":
         return
     application = await ctx.once(applications, after.application_id)
-    if application is None or application.organization_id is None or application.submitted_at is None:
+    team = application is not None and application.organization_id and application.submitted_at
+    if not team or (after.audience == "shared" and after.applicant_id is None):
         raise NobodyToShareWith
 
 
@@ -109,7 +111,7 @@ def seen_by(note: Note) -> Iterable[str]:
     if note.audience == "private":
         return [scope("person", note.author_id)]
     team = interviewers(note.organization_id)
-    return [team] if note.audience == "team" else [team, scope("person", note.applicant_id)]
+    return [team] if note.audience == "team" else [team, scope("person", str(note.applicant_id))]
 
 
 is_author = is_person("author_id")

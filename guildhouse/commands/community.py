@@ -248,9 +248,9 @@ async def move(
 ) -> Application:
     """One step of an application, by whoever takes it; the team writes down what it thinks, and some of it is shared."""
     if stage == "submitted":
-        return await hand.do(row.applicant_id, at, applications, "submit", row)
+        return await hand.do(str(row.applicant_id), at, applications, "submit", row)
     if stage == "withdrawn":
-        return await hand.do(row.applicant_id, at, applications, "withdraw", row, Withdrawal())
+        return await hand.do(str(row.applicant_id), at, applications, "withdraw", row, Withdrawal())
     if stage == "rejected":
         return await hand.do(team.recruiter, at, applications, "reject", row, Rejection(reason="another_person"))
     if stage != "interviewing":

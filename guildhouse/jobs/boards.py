@@ -63,6 +63,26 @@ def greenhouse_jobs(document: Any) -> Iterator[Record]:
         )
 
 
+def is_harvest(document: Any) -> bool:
+    """Greenhouse's list of jobs for its customers, with the numbers that applications name jobs by."""
+    return all(name in document[0] for name in ("name", "status", "departments", "offices"))
+
+
+def harvest_jobs(document: Any) -> Iterator[Record]:
+    """Its jobs; what is closed there stays a draft here, so that old applications have a job to belong to."""
+    for job in document:
+        place = within(job, "offices", 0, "location", "name") or within(job, "offices", 0, "name")
+        yield said(
+            source="greenhouse-harvest",
+            external_id=str(job["id"]),
+            title=job["name"],
+            unit=names(job.get("departments")),
+            city=place,
+            status="open" if job["status"] == "open" else "draft",
+            posted_at=job.get("opened_at") or job.get("created_at"),
+        )
+
+
 # ---- Lever ----
 
 
@@ -253,6 +273,7 @@ def linkedin_jobs(document: Any) -> Iterator[Record]:
 
 
 GREENHOUSE = ForeignShape("greenhouse-board", is_greenhouse, greenhouse_jobs)
+GREENHOUSE_HARVEST = ForeignShape("greenhouse-harvest-jobs", is_harvest, harvest_jobs)
 LEVER = ForeignShape("lever-postings", is_lever, lever_jobs)
 ASHBY = ForeignShape("ashby-board", is_ashby, ashby_jobs)
 SCHEMA_ORG = ForeignShape("schema-org-job-posting", is_schema_org, schema_org_jobs)

@@ -10,10 +10,10 @@ CARRY = Carry(
         "salary_max", "salary_currency", "salary_period", "skills", "tags", "opens_on", "closes_on", "posted_at",
         "url",
     ),
-    alike=("title", "organization_id", "organization_name", "city"),
+    alike=(("title", "organization_id", "organization_name", "city"),),
     shapes=tuple(
         f"guildhouse.jobs.boards:{name}"
-        for name in ("GREENHOUSE", "LEVER", "ASHBY", "SCHEMA_ORG", "JSON_RESUME_JOB", "LINKEDIN_JOBS")
+        for name in ("GREENHOUSE", "GREENHOUSE_HARVEST", "LEVER", "ASHBY", "SCHEMA_ORG", "JSON_RESUME_JOB", "LINKEDIN_JOBS")
     ),
     pay=("salary_min", "salary_max", "salary_currency", "salary_period"),
     headers={

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel
 
 from guildhouse.kernel.db import Connection
+from guildhouse.kernel.importing.likeness import mark_sql
 from guildhouse.kernel.log import triggers
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.may import nobody
@@ -263,8 +264,19 @@ def key_is_not_unique(_house: House, resource: Resource[Any]) -> Iterator[str]:
 
 def carried_column_is_unknown(_house: House, resource: Resource[Any]) -> Iterator[str]:
     """`carry` names a column that does not exist. Correct the name."""
-    named = dict.fromkeys([*resource.carry.key, *resource.carry.columns])
+    alike = [name for group in resource.carry.alike for name in group]
+    named = dict.fromkeys([*resource.carry.key, *resource.carry.columns, *alike, *resource.carry.kinds])
     yield from (f"`{name}` is carried" for name in named if name not in resource.columns)
+
+
+def likeness_is_slow(_house: House, resource: Resource[Any]) -> Iterator[str]:
+    """Rows that may be the same twice are looked up without an index. Give the table one on the mark of the first column of
+    each group of `carry.alike`, as `kernel/importing/likeness.py` writes it."""
+    there = {str(each).replace('"', "") for index in resource.sql_table.indexes for each in index.expressions}
+    for first in dict.fromkeys(group[0] for group in resource.carry.alike):
+        wanted = mark_sql(resource.carry.kinds.get(first, "text"), first)
+        if wanted not in there:
+            yield f"there is no index on {wanted}"
 
 
 def docstring_is_missing(house: House, resource: Resource[Any]) -> Iterator[str]:
@@ -354,6 +366,7 @@ CHECKS: Mapping[str, Check] = {
     "G403": stages_are_not_checked,
     "G501": key_is_not_unique,
     "G502": carried_column_is_unknown,
+    "G503": likeness_is_slow,
 }
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 import sqlalchemy as sa
 from pydantic import BaseModel
@@ -85,14 +85,18 @@ class Log:
 class Carry:
     """How rows come in and go out in bulk: the key that an upsert finds a row by, and whose key that is.
 
-    Two rows that agree in what they say of `alike` may be the same thing twice; its first column has an index on
-    `lower(...)`. `headers` are other names of a field in people's files, `words` other words for its values, `pay` the
-    fields that one cell about pay fills (low, high, currency, period), `shapes` where foreign formats are declared.
+    Two rows that agree in all that they say of one group of `alike` may be the same thing twice; the first column of a
+    group has an index on its mark (`kernel/importing/likeness.py`), and says of what `kind` it is where it is no plain text.
+    `references` are the resources that `<name>_id` leads to: a file may name the row by its key instead, as `job.source`.
+    `headers` are other names of a field in people's files, `words` other words for its values, `pay` the fields that one
+    cell about pay fills (low, high, currency, period), `shapes` where foreign formats are declared.
     """
 
     key: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
-    alike: tuple[str, ...] = ()
+    alike: tuple[tuple[str, ...], ...] = ()
+    kinds: Mapping[str, Literal["phone", "link"]] = field(default_factory=dict)
+    references: Mapping[str, "Resource[Any]"] = field(default_factory=dict)
     headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     words: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     pay: tuple[str, str, str, str] | None = None

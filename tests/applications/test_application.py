@@ -70,7 +70,7 @@ async def test_an_application_takes_its_facts_from_the_job_and_the_account(cast:
     for field, value in (
         ("applicant_id", cast.ada.id),
         ("organization_id", None),
-        ("submitted_at", None),
+        ("job_title", "Director"),
         ("rating", 5),
     ):
         response = await cast.cleo.post("/v1/applications", {"job_id": scene.job["id"], field: value})

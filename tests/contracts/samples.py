@@ -128,6 +128,19 @@ async def stage(cast: Cast) -> Sample:
     return Sample(cast.ada, row, None, lambda n: create(n + 1), {"name": "Call with the team"})
 
 
+async def candidate(cast: Cast) -> Sample:
+    place = (await approved(cast))["id"]
+
+    def create(n: int) -> dict[str, Any]:
+        return {
+            "organization_id": place, "first_name": "Mary", "last_name": f"Somerville {n}", "phone": f"0912 345 {n:03}",
+            "email": f"mary{n}@example.org", "tags": ["astronomy"], "source": "greenhouse", "external_id": str(n),
+        }  # fmt: skip
+
+    row = await cast.ada.made("/v1/candidates", create(0))
+    return Sample(cast.ada, row, cast.cleo, lambda n: create(n + 1), {"headline": "Astronomer", "city": "臺南"})
+
+
 async def application(cast: Cast) -> Sample:
     row = await cast.ben.made("/v1/applications", {"job_id": (await opened(cast))["id"], "cover_letter": "Dear Ada"})
     numbered = iter(range(1000))
@@ -187,6 +200,7 @@ async def mapping(cast: Cast) -> Sample:
 SAMPLES: dict[str, Make] = {
     "api_keys": api_key,
     "applications": application,
+    "candidates": candidate,
     "imports": import_,
     "exports": export,
     "invitations": invitation,

@@ -183,6 +183,8 @@ BROKEN: Sequence[tuple[str, str, Callable[[], House]]] = [
     ),
     ("G501", "(title)", lambda: with_gadgets(carry=Carry(key=("title",)))),
     ("G502", "`colour`", lambda: with_gadgets(carry=Carry(key=("maker_id", "title"), columns=("colour",)))),
+    ("G502", "`hue`", lambda: with_gadgets(carry=Carry(kinds={"hue": "phone"}))),
+    ("G503", "lower(title)", lambda: with_gadgets(carry=Carry(alike=(("title", "maker_id"),)))),
 ]
 
 

@@ -21,11 +21,11 @@ from guildhouse.kernel.importing.judging import (
     Chunk,
     Lector,
     Verdict,
-    alike,
     faults_of,
     op_of,
     ops_of,
 )
+from guildhouse.kernel.importing.likeness import alike
 from guildhouse.kernel.importing.unpacking import CHUNK_ROWS
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.tasks import Work
@@ -168,8 +168,8 @@ def wish(row: Import, n: int, verdict: Verdict, met: Mapping[int, str]) -> str:
 
 async def met_since(ctx: Context, resource: Resource[Any], chunk: Chunk, verdicts: Sequence[Verdict]) -> dict[int, str]:
     """Rows that were new when they were judged, and have their like here by now."""
-    new = [line for line, verdict in zip(chunk.lines, verdicts, strict=True) if verdict["v"] == "create"]
-    return await alike(ctx, resource, new)
+    new = {line.n: line.data for line, verdict in zip(chunk.lines, verdicts, strict=True) if verdict["v"] == "create"}
+    return {n: match for n, (match, _) in (await alike(ctx, resource, new)).items()}
 
 
 async def id_of(ctx: Context, row: Import, verdict: Verdict, told: Sequence[Told], chunk: Chunk) -> str | None:

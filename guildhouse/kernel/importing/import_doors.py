@@ -141,7 +141,8 @@ async def told_rows(
     lector = Lector(row, resource, view.server.files, view.actor.within(row.narrowed))
     names = header_of(row.columns)
     by_field = {each["field"]: each["column"] for each in (row.plan or {}).get("columns", ())}
-    column = partial(column_of, by_field=by_field, names=names)
+    by_reference = {f"{field.partition('.')[0]}_id": column for field, column in by_field.items() if "." in field}
+    column = partial(column_of, by_field=by_reference | by_field, names=names)
     number: int | None = max(start, 0) // CHUNK_ROWS
     while number is not None:
         async with view.server.database.reading() as connection:

@@ -1,7 +1,7 @@
 """Importable: the fields that a file can fill, out of a resource's own shapes, and how the cells of each are read."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from datetime import date, datetime
 from functools import cache, partial
@@ -13,6 +13,7 @@ import orjson
 from guildhouse.kernel import shapes
 from guildhouse.kernel.errors import Fault
 from guildhouse.kernel.importing import amounts, days, values
+from guildhouse.kernel.importing.references import parts_of
 from guildhouse.kernel.importing.values import Hints, Unclear
 from guildhouse.kernel.resource import Resource
 
@@ -33,7 +34,8 @@ class ImportField:
 
 @cache
 def fields_of(resource: Resource[Any]) -> Mapping[str, ImportField]:
-    """The fields that may be sent to create or to change a row, and `id`, which finds one; `pay` where it is declared."""
+    """The fields that may be sent to create or to change a row, and `id`, which finds one; `pay` where it is declared,
+    and the parts of the keys that name other rows."""
     found = {ID: ImportField(ID, "id", read_text)}
     for shape in (resource.shapes.update, resource.shapes.create):
         if shape is not None:
@@ -42,6 +44,8 @@ def fields_of(resource: Resource[Any]) -> Mapping[str, ImportField]:
                     found[name] = field_of(resource, name, hint)
     if resource.carry.pay:
         found[PAY] = ImportField(PAY, "pay", read_pay)
+    for name, (_, target, part) in parts_of(resource).items():
+        found[name] = replace(fields_of(target)[part], name=name)
     return found
 
 

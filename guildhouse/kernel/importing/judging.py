@@ -8,12 +8,10 @@ cut off goes on with the first chunk that has none.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from hashlib import blake2b
 from typing import Any
 
 import orjson
-from sqlalchemy import Uuid
 
 from guildhouse.kernel import bulk, store
 from guildhouse.kernel.actor import HOUSE, Actor
@@ -23,10 +21,13 @@ from guildhouse.kernel.db import Note
 from guildhouse.kernel.errors import Denied, Fault, Invalid, Problem
 from guildhouse.kernel.files import Files
 from guildhouse.kernel.ids import as_id
+from guildhouse.kernel.importing import likeness
 from guildhouse.kernel.importing.import_ import Import, imports
 from guildhouse.kernel.importing.importable import ID, Assigned, fields_of, read_row
+from guildhouse.kernel.importing.likeness import alike
+from guildhouse.kernel.importing.references import resolve
 from guildhouse.kernel.importing.unpacking import CHUNK_ROWS, rows_of
-from guildhouse.kernel.importing.values import Hints, words_of
+from guildhouse.kernel.importing.values import Hints
 from guildhouse.kernel.request import conform
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.select import hidden_fields
@@ -137,8 +138,8 @@ async def judge_lines(ctx: Context, resource: Resource[Any], lines: Sequence[Lin
         for each in await bulk.judge(ctx, resource, wave, outcomes):
             verdicts[each.line.place] = written_verdict(ctx, resource, each)
     new = [line for line, verdict in zip(lines, verdicts, strict=True) if verdict.get("v") == "create"]
-    for line, match in (await alike(ctx, resource, new)).items():
-        verdicts[line - lines[0].n] = {"v": "duplicate", "id": match, "why": list(resource.carry.alike)}
+    for line, (match, why) in (await alike(ctx, resource, {line.n: line.data for line in new})).items():
+        verdicts[line - lines[0].n] = {"v": "duplicate", "id": match, "why": list(why)}
     return [verdict or other_verdict(outcome) for verdict, outcome in zip(verdicts, outcomes, strict=True)]
 
 
@@ -176,6 +177,7 @@ def faults_of(problem: Problem) -> list[dict[str, Any]]:
 
 async def ops_of(ctx: Context, resource: Resource[Any], lines: Sequence[Line]) -> list[Op | Problem]:
     """The write of each row: of one whose id is here, a change; by a whole key, an upsert; else a create."""
+    await resolve(ctx, resource, lines)
     ids = [line.data[ID] for line in lines if ID in line.data]
     here = set(await present(ctx, resource, ids)) if ids else set[str]()
     return [op_of(resource, line, here) for line in lines]
@@ -226,90 +228,39 @@ def conform_rest(resource: Resource[Any], line: Line) -> None:
 # ---- those that are here already, and those that come twice ----
 
 
-async def alike(ctx: Context, resource: Resource[Any], lines: Sequence[Line]) -> dict[int, str]:
-    """For rows that would be new, the row that says the same of what the declaration calls alike, if the actor sees one."""
-    names = resource.carry.alike
-    asked = [line for line in lines if names and line.data.get(names[0])]
-    if not asked:
-        return {}
-    said = [[line.data.get(name) for line in asked] for name in (names[0], *references_of(resource))]
-    records = await ctx.connection.fetch(alike_sql(resource), list(ctx.actor.scopes), *said)
-    by_first: dict[str, list[Any]] = {}
-    for record in records:
-        if not hidden_fields(resource, ctx.actor, record) & set(names):
-            by_first.setdefault(words_of(record[names[0]]), []).append(record)
-    found: dict[int, str] = {}
-    for line in asked:
-        for record in by_first.get(words_of(line.data[names[0]]), ()):
-            if says_same(names, line.data, record) and not keyed_apart(resource, line.data, record):
-                found[line.n] = record["id"]
-    return found
-
-
-def keyed_apart(resource: Resource[Any], data: Mapping[str, Any], record: Any) -> bool:
-    """Whether both have whole keys of the same origin: then they are two, however alike."""
-    ours, theirs = bulk.key_of(resource, dict(data)), bulk.key_of(resource, {n: record[n] for n in resource.carry.key})
-    return ours is not None and theirs is not None and ours[:-1] == theirs[:-1]
-
-
-def says_same(names: Sequence[str], data: Mapping[str, Any], record: Any) -> bool:
-    """Whether a row says nothing else of these fields than the other; where it is silent, it does not differ."""
-    return all(data.get(name) is None or words_of(str(data[name])) == words_of(str(record[name])) for name in names)
-
-
-def references_of(resource: Resource[Any]) -> tuple[str, ...]:
-    """The columns of `alike` that hold ids: compared by the database, the others by what they say."""
-    return tuple(name for name in resource.carry.alike if isinstance(resource.columns[name].type, Uuid))
-
-
-@cache
-def alike_sql(resource: Resource[Any]) -> str:
-    """Live rows in sight whose first column of `alike` is one of these, without case; one look into its index for each."""
-    first, references = resource.carry.alike[0], references_of(resource)
-    arrays = ", ".join(f"${n}::text[]" for n in range(2, 3 + len(references)))
-    names = ", ".join(["said", *(f"r{n}" for n in range(len(references)))])
-    same = "".join(f' AND (w.r{n} IS NULL OR t."{name}"::text = w.r{n})' for n, name in enumerate(references))
-    return (
-        f"SELECT t.* FROM (SELECT DISTINCT * FROM unnest({arrays}) AS u ({names})) w CROSS JOIN LATERAL "
-        # The inner limit keeps the planner from any other index than that of the first column, however new the rows are.
-        f'(SELECT * FROM (SELECT * FROM "{resource.name}" WHERE lower("{first}") = lower(w.said) LIMIT 2000) t '
-        f"WHERE deleted_at IS NULL AND scopes && $1{same} LIMIT 100) t"
-    )
-
-
 async def mark_repeats(
     ctx: Context, resource: Resource[Any], import_id: str, lines: Sequence[Line], verdicts: list[Verdict]
 ) -> None:
     """Call a row a duplicate that has the key, or the content, of an earlier row of the file."""
-    marks = [(mark, line.n) for line, verdict in zip(lines, verdicts, strict=True) if verdict["v"] != "wrong"
-             for mark in marks_of(resource, line)]  # fmt: skip
+    marks = [(mark, line.n, why) for line, verdict in zip(lines, verdicts, strict=True) if verdict["v"] != "wrong"
+             for mark, why in marks_of(resource, line)]  # fmt: skip
     if not marks:
         return
     await ctx.connection.execute(
         "INSERT INTO import_marks (import_id, mark, n) SELECT $1, m, n FROM unnest($2::bytea[], $3::int[]) AS t (m, n) "
-        "ORDER BY n ON CONFLICT DO NOTHING", import_id, [mark for mark, _ in marks], [n for _, n in marks],
+        "ORDER BY n ON CONFLICT DO NOTHING", import_id, [mark for mark, _, _ in marks], [n for _, n, _ in marks],
     )  # fmt: skip
     records = await ctx.connection.fetch(
         "SELECT mark, n FROM import_marks WHERE import_id = $1 AND mark = ANY($2::bytea[])",
-        import_id, [mark for mark, _ in marks],
+        import_id, [mark for mark, _, _ in marks],
     )  # fmt: skip
     first = {record["mark"]: record["n"] for record in records}
-    for mark, n in marks:
+    for mark, n, why in marks:
         if first[mark] < n:
-            why = {b"k": resource.carry.key, b"a": resource.carry.alike}.get(mark[:1], (ID,))
             verdicts[n - lines[0].n] = {"v": "duplicate", "row": first[mark], "why": list(why)}
 
 
-def marks_of(resource: Resource[Any], line: Line) -> Iterable[bytes]:
-    """What the row can be known by again."""
+def marks_of(resource: Resource[Any], line: Line) -> Iterable[tuple[bytes, Sequence[str]]]:
+    """What the row can be known by again, and the fields that say so."""
     data = line.data
     if ID in data:
-        yield b"i" + digest([data[ID]])
+        yield b"i" + digest([data[ID]]), (ID,)
     key = bulk.key_of(resource, data)
     if key:
-        yield b"k" + digest(key)
-    elif resource.carry.alike and data.get(resource.carry.alike[0]):
-        yield b"a" + digest([words_of(str(data.get(name))) for name in resource.carry.alike])
+        yield b"k" + digest(key), resource.carry.key
+        return
+    for group, said in likeness.marks_of(resource, data):
+        yield b"a" + digest([*group, *said]), group
 
 
 def digest(values: Iterable[Any]) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import orjson
 
 from guildhouse.kernel.errors import Fault
+from guildhouse.kernel.formats import RUN
 
 Order = Literal["dmy", "mdy"]
 
@@ -100,7 +101,7 @@ Interpret = Callable[[str, Hints], Any]
 
 
 def text_of(cell: str) -> str:
-    """The text of a cell: of `="007"`, and of the apostrophe that keeps a spreadsheet from running it, what is meant."""
+    """The text of a cell: of `="007"`, and of the apostrophe that an export puts before a formula, what is meant."""
     if match := re.fullmatch(r'="((?:[^"]|"")*)"', cell):
         return match[1].replace('""', '"')
-    return cell[1:] if cell[:1] == "'" and cell[1:2] in ("=", "+", "-", "@", "\t", "\r") else cell
+    return cell[1:] if cell[:1] == "'" and RUN.match(cell, 1) else cell

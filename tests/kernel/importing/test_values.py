@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guildhouse.jobs.job import jobs
+from guildhouse.kernel.formats import cell
 from guildhouse.kernel.importing.amounts import Pay, number, pay
 from guildhouse.kernel.importing.days import day, moment
 from guildhouse.kernel.importing.importable import Assigned, fields_of, read_row
@@ -130,7 +131,9 @@ def test_parts_of_a_list_keep_their_commas() -> None:
 
 
 def test_what_keeps_a_spreadsheet_from_running_a_cell_is_no_part_of_it() -> None:
-    assert [text_of(cell) for cell in ('="007"', "'=1+1", "'quoted'", "=1+1")] == ["007", "=1+1", "'quoted'", "=1+1"]
+    escaped = ["=1+1", "'=1+1", "''@home", "\uff1dA1", "\ttab", "\nline", "it's", "'quoted'", ""]
+    assert [text_of(cell(each)) for each in escaped] == escaped
+    assert [text_of(each) for each in ('="007"', "'=1+1", "'quoted'", "=1+1")] == ["007", "=1+1", "'quoted'", "=1+1"]
 
 
 def assigned(field: str, hints: Hints = PLAIN, column: int = 0) -> Assigned:
