@@ -119,7 +119,7 @@ def brought(token: str, organization_id: str, rows: int) -> dict[str, float]:
     part("sent and read", start)
     for verb, name in (("judge", "judged"), ("apply", "applied")):
         start = time.perf_counter()
-        ask(connection, "POST", f"/v1/imports/{import_id}/{verb}", token)
+        ask(http.client.HTTPConnection(*GUILDHOUSE), "POST", f"/v1/imports/{import_id}/{verb}", token)
         found = part(name, start)
     assert found["written"] == {"created": rows}, found
     return took
