@@ -16,8 +16,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from guildhouse.accounts.person import Email
-from guildhouse.applications.beginning import APPLICANTS_EYES, TEAMS_EYES, FieldNotYours, begun
 from guildhouse.applications.headings import CARRY
+from guildhouse.applications.origin import APPLICANTS_EYES, TEAMS_EYES, FieldNotYours, begun
 from guildhouse.applications.progress import (
     DECIDED,
     IN_HAND,

@@ -1,4 +1,4 @@
-"""Beginning: how an application comes to be, and what it takes from its job and from whom it is of.
+"""Origin: how an application comes to be, and what it takes from its job and from whom it is of.
 
 A person begins one for themselves, as a draft or handed in. The hiring team begins one for a candidate, and anybody one
 for a job that they merely track: these may have come a long way elsewhere, and start at the stage that they are in.
