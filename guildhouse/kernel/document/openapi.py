@@ -17,6 +17,7 @@ from guildhouse.kernel.errors import Problem, subclasses
 from guildhouse.kernel.formats import EXPORT_FORMATS, LIST_FORMATS, MEDIA_TYPES, ROW_FORMATS
 from guildhouse.kernel.history import Undo
 from guildhouse.kernel.manifest import House
+from guildhouse.kernel.operating.selecting import Selection
 from guildhouse.kernel.problems import MEDIA_TYPE, body_of
 from guildhouse.kernel.resource import Resource
 
@@ -26,7 +27,7 @@ REQUEST_HEADERS = {
     "If-Match": "The ETag of the row that you read: 412 if it has changed since.",
     "Wait-For": "A `Log-Position` that a write answered with: this read waits until it has seen it.",
     "Prefer": "Reads: `count=exact` or `count=planned`. Writes: `tx=rollback` tries and keeps nothing, `return=minimal` "
-    "answers without a body, `max-affected=10` limits a batch.",
+    "answers without a body. Batches: `max-affected=10` limits one, `respond-async` makes one an operation.",
     "Idempotency-Key": "A random key of your own: the request, repeated with it within 24 hours, is done once.",
     "Change-Reason": "Why you do this, for the row's history; percent-encoded.",
 }
@@ -185,6 +186,7 @@ def request_body(schemas: Schemas, door: Door) -> Json | None:
     if shape is shapes.update:
         content["application/merge-patch+json"] = dict(content[MEDIA_TYPES["json"]])
     if shape is Batch:
+        content = schemas.json({"anyOf": [schemas.ref(Batch), schemas.ref(Selection)]})
         content[MEDIA_TYPES["ndjson"]] = {"schema": {"type": "string", "description": "One write in every line."}}
     return {"required": shape is not Undo, "content": content}
 
