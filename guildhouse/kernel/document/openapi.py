@@ -14,7 +14,7 @@ from guildhouse.kernel.document.parameters import export_parameters, list_parame
 from guildhouse.kernel.document.schemas import Json, Schemas, body_taken, reference
 from guildhouse.kernel.door import Door
 from guildhouse.kernel.errors import Problem, subclasses
-from guildhouse.kernel.formats import EXPORT_FORMATS, LIST_FORMATS, MEDIA_TYPES, ROW_FORMATS
+from guildhouse.kernel.formats import EVENT_STREAM, EXPORT_FORMATS, LIST_FORMATS, MEDIA_TYPES, ROW_FORMATS
 from guildhouse.kernel.history import Undo
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.operating.selecting import Selection
@@ -26,6 +26,7 @@ REQUEST_HEADERS = {
     "If-None-Match": "The ETag you have: 304 while it is still right. On a create, `*`: 412 rather than 409.",
     "If-Match": "The ETag of the row that you read: 412 if it has changed since.",
     "Wait-For": "A `Log-Position` that a write answered with: this read waits until it has seen it.",
+    "Last-Event-ID": "With `Accept: text/event-stream`: the id of the last event that you have seen.",
     "Prefer": "Reads: `count=exact` or `count=planned`. Writes: `tx=rollback` tries and keeps nothing, `return=minimal` "
     "answers without a body. Batches: `max-affected=10` limits one, `respond-async` makes one an operation.",
     "Idempotency-Key": "A random key of your own: the request, repeated with it within 24 hours, is done once.",
@@ -167,7 +168,7 @@ def is_read(door: Door) -> bool:
 def headers_read(door: Door) -> tuple[str, ...]:
     """The request headers that a door takes."""
     if is_list(door) or is_read(door) or is_export(door):
-        return ("Accept-Language", "If-None-Match", "Wait-For", *(() if is_read(door) else ("Prefer",)))
+        return ("Accept-Language", "If-None-Match", "Wait-For", "Last-Event-ID" if is_read(door) else "Prefer")
     if door.method == "GET":
         return ALL_READS
     if door.operation == "create":
@@ -198,7 +199,8 @@ def answers(schemas: Schemas, door: Door) -> Json:
     if is_export(door):
         return {"200": export_answer(), "304": answer("Nothing that you see has changed.", "ETag")}
     if is_read(door):
-        return {"200": row_answer(schemas, door), "304": answer("The row has not changed.", "ETag")}
+        over = answer("You have followed it to its end.")
+        return {"200": row_answer(schemas, door), "204": over, "304": answer("The row has not changed.", "ETag")}
     if door.method == "GET":
         return {
             **read_answer(schemas, door),
@@ -241,7 +243,7 @@ def export_answer() -> Json:
 
 def row_answer(schemas: Schemas, door: Door) -> Json:
     """A row in each of its formats."""
-    media = [*(MEDIA_TYPES[each] for each in ROW_FORMATS if each != "json"), *door.media]
+    media = [*(MEDIA_TYPES[each] for each in ROW_FORMATS if each != "json"), EVENT_STREAM, *door.media]
     texts = {each: {"schema": {"type": "string"}} for each in media}
     return answer("The row.", "ETag", content={**schemas.json(row_schema(door.resource)), **texts})
 
