@@ -29,7 +29,7 @@ from guildhouse.jobs.job import Job, jobs
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import Conflict, Denied, NotFound, invalid
 from guildhouse.kernel.may import signed_in, value_in
-from guildhouse.kernel.resource import Find, Log, May, Resource, Shapes
+from guildhouse.kernel.resource import Find, Keep, Log, May, Resource, Shapes
 from guildhouse.kernel.row import Row
 from guildhouse.kernel.scopes import scope
 from guildhouse.kernel.shapes import Day, Id, Line, Prose, ReadShape, Shape, Url
@@ -376,4 +376,5 @@ applications = Resource(
             "private_note", "next_step", "team_note",
         )
     ),
+    keep=Keep(shelve=True),
 )  # fmt: skip

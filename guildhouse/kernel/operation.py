@@ -63,6 +63,7 @@ class Operation(Row):
         Index("ix_operations_scopes", "scopes", postgresql_using="gin"),
         Index("ix_operations_created_at_id", "created_at", "id"),
         Index("ix_operations_status", "status"),
+        Index("ix_operations_finished_at", "finished_at"),
     )
 
 
@@ -133,7 +134,7 @@ operations = Resource(
     may=May(read=signed_in, create=nobody),
     stages=STAGES,
     find=Find(filter=("status",), sort=("created_at",)),
-    keep=Keep(trash_days=None),
+    keep=Keep(total_days=365, since="finished_at"),
 )
 
 
