@@ -1,6 +1,7 @@
 """Reverting: what a piece of work has written to many rows is undone by new changes, from the values of before in the log.
 
-A row that somebody has changed since stays as it is, and its outcome says so; one that is as it was before is no work.
+A row that somebody has changed since stays as it is, and its outcome says so; a change that was undone is none. A row that
+is as it was before is no work.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,42 +43,59 @@ async def revert(ctx: Context, resource: Resource[Any], writes: Sequence[Written
     """Undo these writes as far as the declaration allows it to the actor; each outcome is at the place of its write."""
     rows = await ctx.connection.fetch(bulk.ids_sql(resource), [each.id for each in writes])
     now = {record["id"]: resource.table.of(record) for record in rows}
-    before = await values_before(ctx, resource, writes)
-    outcomes = [Outcome("failed", each.id) for each in writes]
+    before = await values_before(ctx, resource, [each for each in writes if not each.is_new])
+    left = await left_by(ctx, resource, writes, now)
+    outcomes = [Outcome("unchanged", each.id) for each in writes]
     judged: list[Judged] = []
     for n, each in enumerate(writes):
+        known = before.get(each.id, {}), left.get(each.id, {})
         try:
-            found = await judge_return(ctx, resource, n, each, now.get(each.id), before.get(each.id, {}))
+            found = await judge_return(ctx, resource, n, each, now.get(each.id), *known)
         except (ChangedMeanwhile, NotInTheLog, NotFound) as reason:
             outcomes[n] = Outcome("kept", each.id, problem=reason)
         except Problem as problem:
-            outcomes[n].problem = problem
+            outcomes[n] = Outcome("failed", each.id, problem=problem)
         else:
-            if found is None:
-                outcomes[n] = Outcome("unchanged", each.id, now[each.id].version)
-            else:
-                judged.append(found)
+            judged += [found] if found else []
     for refused, error in await bulk.write_stretch(ctx, resource, bulk.update_many_sql(resource), judged, outcomes):
-        outcomes[refused.line.place].problem = problems.from_driver(error)
+        outcomes[refused.line.place] = Outcome("failed", refused.before.id, problem=problems.from_driver(error))
     return outcomes
 
 
+async def left_by(
+    ctx: Context, resource: Resource[Any], writes: Sequence[Written], now: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """The values in which these writes had left the rows that were written again since."""
+    moved = [
+        Written(each.id, False, each.last + 1, now[each.id].version)
+        for each in writes
+        if each.id in now and now[each.id].version > each.last
+    ]
+    return await values_before(ctx, resource, moved) if moved else {}
+
+
 async def judge_return(
-    ctx: Context, resource: Resource[Any], n: int, write: Written, row: Any, before: dict[str, Any]
-) -> Judged | None:
+    ctx: Context, resource: Resource[Any], n: int, write: Written, row: Any,
+    before: dict[str, Any], left: dict[str, Any],
+) -> Judged | None:  # fmt: skip
     """The change that takes a row back to before; None where it is so already. Raises why it stays as it is."""
     if row is None or not ctx.actor.sees(row.scopes):
         raise NotFound
     values = back_to(ctx, row, write, before)
-    if values and all(row.__dict__[name] == value for name, value in values.items()):
+    if has(row, values):
         return None
-    if row.version != write.last or not write.whole:
+    if not write.whole or (row.version != write.last and not has(row, left)):
         raise ChangedMeanwhile(version=row.version)
     if not values or not values.keys().isdisjoint(resource.log.hidden):
         raise NotInTheLog
     status, may = meant(resource, row, values)
     after = await store.judge_change(ctx, resource, row, values, may, None)
     return Judged(Line(n, Op(op="change", id=row.id), None), status, row, after) if after else None
+
+
+def has(row: Any, values: Mapping[str, Any]) -> bool:
+    """Whether a row has all of these values, and there are some."""
+    return bool(values) and all(row.__dict__[name] == value for name, value in values.items())
 
 
 def back_to(ctx: Context, row: Any, write: Written, before: dict[str, Any]) -> dict[str, Any]:
@@ -105,8 +123,7 @@ ORDER BY c.seq DESC
 
 async def values_before(ctx: Context, resource: Resource[Any], writes: Sequence[Written]) -> dict[str, dict[str, Any]]:
     """What each changed row had in the fields that were written, out of the log."""
-    old = [each for each in writes if not each.is_new]
-    spans = [each.id for each in old], [each.first for each in old], [each.last for each in old]
+    spans = [each.id for each in writes], [each.first for each in writes], [each.last for each in writes]
     kernels = set(BASE_COLUMNS) - {"deleted_at"}
     found: dict[str, dict[str, Any]] = {}
     for record in await ctx.connection.fetch(BEFORE, resource.name, *spans):

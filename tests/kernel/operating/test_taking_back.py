@@ -75,6 +75,17 @@ async def test_rows_that_somebody_has_changed_since_are_listed_and_stay(idle: Ca
     assert await texts(idle.ada) == ["Mine now"]
 
 
+async def test_changes_that_were_undone_are_no_reason_to_stay(idle: Cast) -> None:
+    made = await load(idle, "/v1/jobs:batch", [{"op": "create", "data": {"title": f"Job {n}"}} for n in range(2)])
+    answer = await idle.ada.post("/v1/jobs:batch", {"filter": {}, "op": "change", "data": {"city": "Oslo"}})
+    changed = await done(idle, idle.ada, answer.json())
+    await taken_back(idle, idle.ada, changed)
+    first, second = (await idle.ada.get("/v1/jobs")).json()["data"]
+    await idle.ada.patch(f"/v1/jobs/{first['id']}", {"city": "Rome"})
+    assert counted(await taken_back(idle, idle.ada, made)) == {"removed": 1, "kept": 1}
+    assert [row["id"] for row in (await idle.ada.get("/v1/jobs?trash=only")).json()["data"]] == [second["id"]]
+
+
 async def test_a_row_that_was_written_twice_goes_back_to_before_the_first_time(idle: Cast) -> None:
     mine = await tracked(idle.ada, title="First", city="Bern")
     change = {"op": "change", "id": mine["id"]}
