@@ -62,8 +62,13 @@ async def refuse(ctx: Context, row: Operation) -> None:
     if not row.written:
         raise NothingWritten
     earlier = await ctx.find(operations, row.undone_by)
-    if earlier is not None and earlier.status in ("queued", "running", "done"):
+    if earlier is not None and (earlier.finished_at is None or is_whole(earlier)):
         raise TakenBackAlready(operation=earlier.id)
+
+
+def is_whole(undo: Operation) -> bool:
+    """Whether an undo has left nothing for another one."""
+    return undo.status == "done" and not undo.kept and not undo.failed
 
 
 WRITES = """

@@ -163,6 +163,17 @@ async def test_an_undo_that_was_cancelled_is_begun_again_and_finds_the_rest(idle
     assert counted(await taken_back(idle, idle.ada, operation)) == {"removed": 1, "unchanged": 1}
 
 
+async def test_an_undo_that_had_to_leave_rows_is_done_again_for_them(idle: Cast) -> None:
+    operation = await load(idle, PATH, reminders(2))
+    row = (await idle.ada.get("/v1/reminders")).json()["data"][0]
+    path = f"/v1/reminders/{row['id']}"
+    await idle.ada.patch(path, {"text": "By hand"})
+    assert counted(await taken_back(idle, idle.ada, operation)) == {"removed": 1, "kept": 1}
+    await idle.ada.patch(path, {"text": row["text"]})
+    assert counted(await taken_back(idle, idle.ada, operation)) == {"removed": 1, "unchanged": 1}
+    assert refusal(await idle.ada.post(f"/v1/operations/{operation['id']}/take-back")) == (409, "taken-back-already")
+
+
 async def test_what_cannot_be_taken_back_says_why(idle: Cast) -> None:
     queued = await stored(idle.ada, PATH, reminders(1))
     path = f"/v1/operations/{queued['id']}/take-back"
