@@ -11,12 +11,12 @@ import orjson
 
 from guildhouse.kernel import store
 from guildhouse.kernel.answer import Answer
-from guildhouse.kernel.bulk import Outcome
+from guildhouse.kernel.bulk import Outcome, TooManyAffected
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.door import Door
 from guildhouse.kernel.errors import Conflict
 from guildhouse.kernel.formats import dumps
-from guildhouse.kernel.operating.beginning import accepted, begin
+from guildhouse.kernel.operating.beginning import accepted, begin, max_affected
 from guildhouse.kernel.operating.chunks import Lines, chunks_of
 from guildhouse.kernel.operation import Operation, operations
 from guildhouse.kernel.request import Call
@@ -43,7 +43,9 @@ async def take_back(call: Call) -> Answer:
     async def act(ctx: Context) -> Answer:
         row: Operation = await held(call, ctx, operations)
         await refuse(ctx, row)
-        writes = await writes_of(ctx, row)
+        writes, most = await writes_of(ctx, row), max_affected(call)
+        if most is not None and len(writes) > most:
+            raise TooManyAffected(most=most)
         lines = [dumps([each.id, each.is_new, each.first, each.last, each.whole]) for each in writes]
         undo = await begin(
             call, ctx, chunks_of(lines), kind="undo", resource=row.resource, undoes=row.id, total=len(lines)

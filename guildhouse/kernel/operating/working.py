@@ -153,7 +153,10 @@ async def run_atomic(work: Work, operation: Operation, actor: Actor) -> None:
                 await check_goes_on(work, operation)
             every = [outcome for _, outcomes in reported.values() for outcome in outcomes]
             refuse_if_atomic("atomic", every)
-            await count_up(ctx, await still_running(ctx, operation.id), every)
+            row = await still_running(ctx, operation.id)
+            if row.remaining < row.total:  # another run of the task was quicker
+                raise CancelledMeanwhile
+            await count_up(ctx, row, every)
     except BatchRefused as refusal:
         await keep_refusal(work, operation, reported)
         await finish(work, operation.id, "failed", refusal)
@@ -200,6 +203,8 @@ async def note_rehearsed(
     would = [Outcome("created") if each.status == "created" else each for each in outcomes]
     async with work.writing() as ctx:
         row = await still_running(ctx, operation.id)
+        if not await is_open(ctx, row.id, number):
+            return row
         await keep_report(ctx.connection, row.id, number, report_of(lines, would, work.id))
         return await count_up(ctx, row, outcomes)
 

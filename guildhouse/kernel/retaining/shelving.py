@@ -14,7 +14,7 @@ from guildhouse.kernel import store
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.exporting.encoding import OWN_VERSION
 from guildhouse.kernel.exporting.wanted import own_fields
-from guildhouse.kernel.files import Files, Stored
+from guildhouse.kernel.files import Files, NoSuchFile, Stored
 from guildhouse.kernel.formats import dumps
 from guildhouse.kernel.history import typed
 from guildhouse.kernel.ids import as_id, new_id
@@ -89,19 +89,26 @@ async def forget_person(work: Work, person_id: str) -> None:
         sql = f'SELECT id FROM "{retained_files.name}" WHERE persons ? $1'
         found = [record["id"] for record in await connection.fetch(sql, person_id)]
     for file_id in found:
-        async with work.writing() as ctx:
-            record = await ctx.connection.fetchrow(
-                f'SELECT * FROM "{retained_files.name}" WHERE id = $1 AND persons ? $2 FOR NO KEY UPDATE',
-                file_id,
-                person_id,
-            )
-            if record is None:
-                continue
-            row = RetainedFile.of(record)
-            await store.change(
-                ctx, retained_files, row, await without(work.server.files, row, person_id), verb="forgot"
-            )
-        await work.server.files.remove(place_of(row.id, row.edition))
+        await forget_in(work, file_id, person_id)
+
+
+async def forget_in(work: Work, file_id: str, person_id: str) -> None:
+    """Take somebody out of one file; the edition that they are in goes once the next one counts."""
+    async with work.writing() as ctx:
+        record = await ctx.connection.fetchrow(
+            f'SELECT * FROM "{retained_files.name}" WHERE id = $1 AND persons ? $2 FOR NO KEY UPDATE',
+            file_id,
+            person_id,
+        )
+        if record is None:
+            return
+        row = RetainedFile.of(record)
+        try:
+            values = await without(work.server.files, row, person_id)
+        except NoSuchFile:  # nothing is left to be taken out of it
+            values = {"persons": {each: ns for each, ns in row.persons.items() if each != person_id}}
+        await store.change(ctx, retained_files, row, values, verb="forgot")
+    await work.server.files.remove(place_of(row.id, row.edition))
 
 
 async def without(files: Files, row: RetainedFile, person_id: str) -> dict[str, Any]:

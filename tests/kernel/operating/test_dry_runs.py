@@ -128,6 +128,27 @@ async def test_a_chunk_that_two_runs_take_is_written_once(idle: Cast) -> None:
     assert ((await now(idle.ada, operation))["created"], await count(idle)) == (3, 3)
 
 
+async def test_an_atomic_load_that_two_runs_take_is_written_once(idle: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    operation = await stored(idle.ada, f"{PATH}?mode=atomic", reminders(3))
+    work = await caused(idle, operation)
+    running = await working.started(work)
+    assert running
+    actor = await idle.server.actor_of(running.person_id, running.narrowed)
+
+    async def not_yet(*_: object) -> None:
+        """The first run is held up between its commit and its last word."""
+
+    with monkeypatch.context() as patch:
+        patch.setattr(working, "finish", not_yet)
+        await working.run_atomic(work, running, actor)
+    await idle.server.database.pool.execute(
+        "UPDATE operation_chunks SET report = NULL"
+    )  # as the second run had seen it
+    with pytest.raises(working.CancelledMeanwhile):
+        await working.run_atomic(work, running, actor)
+    assert await count(idle) == 3
+
+
 async def test_a_report_is_asked_for_by_statuses_that_exist(idle: Cast) -> None:
     operation = await stored(idle.ada, PATH, reminders(1))
     answer = await idle.ada.get(f"/v1/operations/{operation['id']}/report?status=lost")

@@ -174,6 +174,13 @@ async def test_an_undo_that_had_to_leave_rows_is_done_again_for_them(idle: Cast)
     assert refusal(await idle.ada.post(f"/v1/operations/{operation['id']}/take-back")) == (409, "taken-back-already")
 
 
+async def test_max_affected_guards_an_undo_too(idle: Cast) -> None:
+    operation = await load(idle, PATH, reminders(3))
+    path = f"/v1/operations/{operation['id']}/take-back"
+    assert refusal(await idle.ada.post(path, prefer="max-affected=2")) == (422, "too-many-affected")
+    assert counted(await taken_back(idle, idle.ada, operation, prefer="max-affected=3")) == {"removed": 3}
+
+
 async def test_what_cannot_be_taken_back_says_why(idle: Cast) -> None:
     queued = await stored(idle.ada, PATH, reminders(1))
     path = f"/v1/operations/{queued['id']}/take-back"

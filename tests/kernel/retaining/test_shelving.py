@@ -158,6 +158,15 @@ async def test_whoever_is_erased_is_in_no_file_any_more(idle: Cast) -> None:
     assert idle.cleo.id not in str(await idle.server.database.pool.fetch("SELECT * FROM retained_files"))
 
 
+async def test_a_file_that_was_lost_says_so_and_keeps_nobody_from_being_erased(idle: Cast) -> None:
+    await purged(idle, idle.ada, await tracked(idle.ada))
+    (file,) = await shelf(idle)
+    await idle.server.files.remove(f"retention/{file['id']}/0")
+    assert refusal(await idle.otto.get(f"/v1/retained-files/{file['id']}/file")) == (404, "no-such-file")
+    await shelving.forget_person(work(idle), idle.ada.id)
+    assert await idle.server.database.pool.fetchval("SELECT persons FROM retained_files") == {}
+
+
 async def test_the_erasure_of_a_person_asks_for_it(cast: Cast) -> None:
     task = cast.server.house.tasks["forget-in-files"]
     assert task.on == ("person.erased",)
