@@ -174,6 +174,14 @@ async def test_one_person_has_so_many_streams_and_gets_them_back(cast: Cast, mon
     assert not cast.server.watchers._waiting and not cast.server.watchers._of
 
 
+async def test_a_process_has_so_many_streams_as_well(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watchers, "MOST", 1)
+    path = f"/v1/jobs/{(await tracked(cast.ada))['id']}"
+    async with listening(cast, cast.ada, path) as stream:
+        await stream.event()
+        assert refusal(await cast.ada.get(path, accept="text/event-stream")) == (503, "unavailable")
+
+
 async def test_a_refused_stream_takes_nobodys_place(cast: Cast) -> None:
     path = f"/v1/jobs/{(await tracked(cast.ada))['id']}"
     assert (await cast.cleo.get(path, accept="text/event-stream")).status_code == 404

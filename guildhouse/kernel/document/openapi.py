@@ -257,11 +257,10 @@ def row_schema(resource: Resource[Any]) -> Json:
 def written(schemas: Schemas, door: Door) -> Json:
     """The answers of a door that writes."""
     if door.operation == "batch":
-        found = {"200": answer("Every write's result.", *WRITTEN, content=schemas.json(reference("BatchResult")))}
-        if "operations" in schemas.house.resources:
-            later = schemas.json(schemas.ref(schemas.house.resources["operations"].shapes.read))
-            found["202"] = answer("Stored; the operation tells how it goes.", "Location", *WRITTEN, content=later)
-        return found
+        found = answer("Every write's result.", *WRITTEN, content=schemas.json(reference("BatchResult")))
+        return {"200": found, **begun(schemas)}
+    if door.operation == "take-back" and door.verb is None:
+        return begun(schemas)
     if door.operation in ("remove", "purge"):
         return {"200": dry_run(schemas), "204": answer("Done.", *WRITTEN)}
     row = schemas.json(schemas.ref(door.gives or door.resource.shapes.read))
@@ -273,6 +272,15 @@ def written(schemas: Schemas, door: Door) -> Json:
         "anyOf": [row[MEDIA_TYPES["json"]]["schema"], reference("DryRun")]
     }
     return {"200": done, "204": answer("Done; no body, as you preferred.", "ETag", *WRITTEN)}
+
+
+def begun(schemas: Schemas) -> Json:
+    """The answer of what goes on in the background; none in a house without operations."""
+    operations = schemas.house.resources.get("operations")
+    if operations is None:
+        return {}
+    content = schemas.json(schemas.ref(operations.shapes.read))
+    return {"202": answer("Stored; the operation tells how it goes.", "Location", *WRITTEN, content=content)}
 
 
 def dry_run(schemas: Schemas) -> Json:

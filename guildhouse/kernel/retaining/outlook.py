@@ -31,6 +31,7 @@ class NounOutlook(Shape):
     to_purge: int = Field(description="Rows that have been in the trash for longer.")
     oldest: datetime | None = Field(description="Since when the oldest of those has been in the trash.")
     held: int = Field(description="Of both, those that a hold keeps.")
+    held_by: list[str] = Field(description="The holds that keep them.", examples=[[]])
     is_shelved: bool = Field(description="Whether what is purged is kept as a file for a while.")
 
 
@@ -68,18 +69,18 @@ async def outlook_of(connection: Connection, resource: Resource[Any], keep_purge
         to_purge=trash[0],
         oldest=trash[2],
         held=live[1] + trash[1],
+        held_by=sorted({*(live[3] or ()), *(trash[3] or ())}),
         is_shelved=keep.shelve and keep_purged_days > 0,
     )
 
 
 async def counted(connection: Connection, resource: Resource[Any], where: str, days: int | None) -> Sequence[Any]:
-    """How many rows, how many of them held, and since when the oldest is in the trash."""
+    """How many rows, how many of them held, since when the oldest is in the trash, and the holds."""
     if days is None:
-        return (0, 0, None)
-    sql = (
-        "SELECT count(*), count(*) FILTER (WHERE hold_on($2, id, scopes) IS NOT NULL), min(deleted_at) "
-        f'FROM "{resource.name}" WHERE {where}'
-    )
+        return (0, 0, None, None)
+    rows = f'SELECT deleted_at, hold_on($2, id, scopes) AS hold FROM "{resource.name}" WHERE {where} OFFSET 0'
+    told = "count(*), count(hold), min(deleted_at), array_agg(DISTINCT hold) FILTER (WHERE hold IS NOT NULL)"
+    sql = f"SELECT {told} FROM ({rows}) r"
     record = await connection.fetchrow(sql, days, resource.name)
     assert record
     return tuple(record)

@@ -76,7 +76,7 @@ def place_of(file_id: str, edition: int) -> str:
 
 
 async def send_retained(call: Call) -> Answer:
-    """The rows of a file, in the house's own format, which an import takes."""
+    """The rows of a file, in the house's own format."""
     if not runs_the_place(call.actor, None):
         raise Denied
     async with call.server.database.reading() as connection:

@@ -12,6 +12,7 @@ from guildhouse.kernel.retaining import retention, shelving
 from guildhouse.kernel.tasks import Work
 from tests.cast import Caller, Cast
 from tests.jobs.openings import hiring, posted, tracked
+from tests.kernel.importing.intake import judged, told_to
 from tests.kernel.uploads import reminders
 from tests.organizations.scenes import Body, refusal
 
@@ -63,6 +64,18 @@ async def test_purged_rows_are_in_a_file_as_they_were(idle: Cast) -> None:
     as_read = [{name: each[name] for name in head["fields"]} for each in (first, second)]
     assert sorted(rows, key=lambda row: str(row["id"])) == as_read
     assert (await idle.server.database.pool.fetchval("SELECT count(*) FROM jobs")) == 0
+
+
+async def test_the_rows_of_a_file_can_be_imported_again(idle: Cast) -> None:
+    await purged(idle, idle.ada, await tracked(idle.ada, title="Back again", city="臺北"))
+    (file,) = await shelf(idle)
+    kept = (await idle.otto.get(f"/v1/retained-files/{file['id']}/file")).content
+    row = await judged(idle, idle.ada, kept.partition(b"\n")[2], "jobs", "jobs.ndjson")
+    assert row["judged"] == {"create": 1}
+    applied = await told_to(idle, idle.ada, row, "apply")
+    assert applied["written"] == {"created": 1}
+    (job,) = (await idle.ada.get("/v1/jobs")).json()["data"]
+    assert (job["title"], job["city"], job["person_id"]) == ("Back again", "臺北", idle.ada.id)
 
 
 async def test_what_goes_along_by_foreign_keys_is_kept_too(idle: Cast) -> None:
@@ -191,14 +204,14 @@ async def test_the_outlook_tells_what_would_go_and_takes_nothing(idle: Cast) -> 
     pool = idle.server.database.pool
     await pool.execute("UPDATE jobs SET deleted_at = '2020-02-03' WHERE id = $1", jobs[0]["id"])
     await pool.execute("UPDATE jobs SET deleted_at = '2021-02-03' WHERE id = $1", jobs[1]["id"])
-    await idle.otto.made("/v1/holds", {"resource": "jobs", "row_id": jobs[1]["id"], "reason": "x"})
+    hold = await idle.otto.made("/v1/holds", {"resource": "jobs", "row_id": jobs[1]["id"], "reason": "x"})
     before = await pool.fetchval("SELECT count(*) FROM changes")
     told = (await idle.otto.get("/v1/retention")).json()
     assert (told["keep_purged_days"], told["files_to_remove"]) == (90, 0)
     nouns = {each["resource"]: each for each in told["nouns"]}
     assert nouns["jobs"] == {
         "resource": "jobs", "total_days": None, "to_remove": 0, "trash_days": 30, "in_trash": 3, "to_purge": 2,
-        "oldest": "2020-02-03T00:00:00Z", "held": 1, "is_shelved": True,
+        "oldest": "2020-02-03T00:00:00Z", "held": 1, "held_by": [hold["id"]], "is_shelved": True,
     }  # fmt: skip
     assert (nouns["operations"]["total_days"], nouns["operations"]["is_shelved"]) == (365, False)
     assert nouns.keys() == idle.server.house.paths.keys()

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from guildhouse.kernel.errors import TooManyRequests
+from guildhouse.kernel.errors import TooManyRequests, Unavailable
 from guildhouse.kernel.log.changes import Change
 from guildhouse.kernel.log.readers.tail import Tail
 
@@ -20,7 +20,7 @@ class TooManyStreams(TooManyRequests):
 
 
 class Watchers:
-    """Events by what sets them: the id of a row, or a person's scope. Asked for by at most so many, and of one less."""
+    """Events by what sets them: the id of a row, or a person's scope. At most so many, and for one person fewer."""
 
     def __init__(self, tail: Tail) -> None:
         self._waiting: dict[str, set[asyncio.Event]] = {}
@@ -29,9 +29,11 @@ class Watchers:
 
     @contextmanager
     def watching(self, who: str, marks: Sequence[str]) -> Iterator[asyncio.Event]:
-        """An event that each change of one of these marks sets, as long as the block lasts. Raises `TooManyStreams`."""
-        if self._of[who] >= MOST_OF_ONE or self._of.total() >= MOST:
+        """An event that each change of one of these marks sets, while the block lasts. Raises where there are too many."""
+        if self._of[who] >= MOST_OF_ONE:
             raise TooManyStreams
+        if self._of.total() >= MOST:
+            raise Unavailable(why="as many streams are open as it can serve")
         self._of[who] += 1
         event = asyncio.Event()
         for mark in marks:
