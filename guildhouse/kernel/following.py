@@ -19,6 +19,7 @@ from guildhouse.kernel.history import read_now_or_then
 from guildhouse.kernel.log import changes
 from guildhouse.kernel.log.changes import Position, StaleEpoch
 from guildhouse.kernel.log.wake import first
+from guildhouse.kernel.may import nobody
 from guildhouse.kernel.reading import row_selection
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource
@@ -33,7 +34,10 @@ HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # no proxy i
 
 @dataclass(frozen=True)
 class View:
-    """What the caller sees of the row: its body, a position of the log that is in it, and whether it changes no more."""
+    """What the caller sees of the row: its body, a position of the log that is in it, and whether it changes no more.
+
+    That is so where nobody changes rows by hand, and the row's stage leads nowhere: the work is done.
+    """
 
     position: str
     data: bytes
@@ -89,8 +93,8 @@ async def look(call: Call, resource: Resource[Any], selection: Selection) -> Vie
         if record is None:
             raise NotFound
         rows = await rendered(call.server.house, connection, resource, call.actor, [record], selection)
-    is_over = stage is not None and not stage.moves.get(record[stage.column])
-    return View(position, encode_row(rows[0], JSON), is_over)
+    is_at_end = stage is not None and not stage.moves.get(record[stage.column])
+    return View(position, encode_row(rows[0], JSON), is_at_end and resource.may.change is nobody)
 
 
 async def events(

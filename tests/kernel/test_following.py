@@ -211,6 +211,16 @@ async def test_imports_and_exports_are_followed_as_well(cast: Cast) -> None:
             status = event["data"]["status"]
 
 
+async def test_a_row_that_people_change_is_followed_beyond_its_last_stage(cast: Cast) -> None:
+    hold = await cast.otto.made("/v1/holds", {"resource": "people", "row_id": cast.ada.id, "reason": "x"})
+    await cast.otto.made(f"/v1/holds/{hold['id']}/release", {})
+    async with listening(cast, cast.otto, f"/v1/holds/{hold['id']}") as stream:
+        event = await stream.event()
+        assert event and event["data"]["status"] == "released"
+        with pytest.raises(TimeoutError):
+            await stream.event(0.3)
+
+
 async def test_other_ways_to_ask_for_a_row_are_as_before(cast: Cast) -> None:
     path = f"/v1/jobs/{(await tracked(cast.ada))['id']}"
     for accept in ("application/json, text/event-stream;q=0.5", "*/*"):
