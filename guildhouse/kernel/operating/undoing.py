@@ -15,9 +15,8 @@ from guildhouse.kernel.bulk import Outcome, TooManyAffected
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.door import Door
 from guildhouse.kernel.errors import Conflict
-from guildhouse.kernel.formats import dumps
 from guildhouse.kernel.operating.beginning import accepted, begin, max_affected
-from guildhouse.kernel.operating.chunks import Lines, chunks_of
+from guildhouse.kernel.operating.chunks import CHUNK_LINES, Chunk, Lines, count_lines
 from guildhouse.kernel.operation import Operation, operations
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource
@@ -43,13 +42,11 @@ async def take_back(call: Call) -> Answer:
     async def act(ctx: Context) -> Answer:
         row: Operation = await held(call, ctx, operations)
         await refuse(ctx, row)
-        writes, most = await writes_of(ctx, row), max_affected(call)
-        if most is not None and len(writes) > most:
+        chunks, most = await writes_of(ctx, row), max_affected(call)
+        total = count_lines(chunks)
+        if most is not None and total > most:
             raise TooManyAffected(most=most)
-        lines = [dumps([each.id, each.is_new, each.first, each.last, each.whole]) for each in writes]
-        undo = await begin(
-            call, ctx, chunks_of(lines), kind="undo", resource=row.resource, undoes=row.id, total=len(lines)
-        )
+        undo = await begin(call, ctx, chunks, kind="undo", resource=row.resource, undoes=row.id, total=total)
         if not undo.dry_run:
             await store.change(ctx, operations, row, {"undone_by": undo.id}, verb="taken_back")
         return accepted(call, ctx, undo)
@@ -73,19 +70,23 @@ def is_whole(undo: Operation) -> bool:
     return undo.status == "done" and not undo.kept and not undo.failed
 
 
-WRITES = """
-SELECT c.row_id AS id, bool_or(c.before IS NULL) AS is_new, min(c.version) AS first, max(c.version) AS last,
-    count(*) = max(c.version) - min(c.version) + 1 AS whole
-FROM changes o JOIN changes c ON c.caused_by = o.seq AND c.resource = $3 AND c.verb <> 'forgotten'
-WHERE o.resource = $1 AND o.row_id = $2 AND o.version = 1
-GROUP BY 1 ORDER BY max(c.seq) DESC
+# One line of JSON for each row, those that were written last first: what `Written` is made of.
+WRITES = f"""
+SELECT place / {CHUNK_LINES} AS number, string_agg(written::text, E'\\n' ORDER BY place) AS lines FROM (
+    SELECT row_number() OVER (ORDER BY max(c.seq) DESC) - 1 AS place,
+        jsonb_build_array(c.row_id, bool_or(c.before IS NULL), min(c.version), max(c.version),
+            count(*) = max(c.version) - min(c.version) + 1) AS written
+    FROM changes o JOIN changes c ON c.caused_by = o.seq AND c.resource = $3 AND c.verb <> 'forgotten'
+    WHERE o.resource = $1 AND o.row_id = $2 AND o.version = 1
+    GROUP BY c.row_id
+) w GROUP BY 1 ORDER BY 1
 """
 
 
-async def writes_of(ctx: Context, row: Operation) -> list[Written]:
-    """What an operation has written, the last first."""
+async def writes_of(ctx: Context, row: Operation) -> list[Chunk]:
+    """What an operation has written, in chunks, the last first."""
     records = await ctx.connection.fetch(WRITES, operations.name, row.id, row.resource)
-    return [Written(**record) for record in records]
+    return [(record["number"], record["lines"].encode()) for record in records]
 
 
 async def write_back(
