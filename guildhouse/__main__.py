@@ -11,7 +11,7 @@ import asyncpg
 import typer
 
 from guildhouse import config
-from guildhouse.commands import auditing, describing, importing, mending, migrating, serving, where
+from guildhouse.commands import auditing, describing, forecasting, importing, mending, migrating, serving, where
 from guildhouse.commands import backup as backing_up
 from guildhouse.commands import demo as demonstrating
 from guildhouse.commands import doctor as examining
@@ -221,6 +221,14 @@ def map_(
 def explain(resource: Annotated[str, typer.Argument(help="Such as jobs.")]) -> None:
     """Say all that follows from a resource's declaration: doors, columns, SQL, scopes, stages, filters."""
     say(explaining.explain(resource))
+
+
+@cli.command()
+def retention() -> None:
+    """Say what would leave by itself now, into the trash or for good, and what holds keep. Takes nothing away."""
+    settings = config.load()
+    with present_database(settings, complain) as dsn:
+        forecasting.tell(asyncio.run(forecasting.forecast(settings, dsn)), say)
 
 
 @cli.command()

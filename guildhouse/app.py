@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from guildhouse import accounts, applications, jobs, organizations
 from guildhouse.accounts.identity import Accounts
 from guildhouse.config import Config
-from guildhouse.kernel import batch, health, operation, retention, telemetry
+from guildhouse.kernel import health, operation, telemetry
 from guildhouse.kernel.db import Database
 from guildhouse.kernel.document import docs_pages
 from guildhouse.kernel.exporting import export, export_file, making
@@ -30,17 +30,23 @@ from guildhouse.kernel.log.sequencer import Sequencer
 from guildhouse.kernel.log.wake import Wake
 from guildhouse.kernel.manifest import House, Manifest
 from guildhouse.kernel.migrate import newest_revision
+from guildhouse.kernel.operating import chunks, undoing, working
+from guildhouse.kernel.retaining import hold, outlook, retained_file, retention, shelving
 from guildhouse.kernel.server import Server
 from guildhouse.kernel.tasks import Workers, feeder
 
 KERNEL = Manifest(
     "kernel",
-    resources=(operation.operations, import_.imports, mapping.mappings, export.exports),
-    verbs=(*operation.verbs, *import_.verbs, *export.verbs),
-    doors=(*batch.doors, *import_doors.doors, *export_file.doors),
-    tasks=(*batch.tasks, *(each.task for each in retention.schedules), *importing.tasks, *making.tasks),
-    schedules=(*retention.schedules, *importing.schedules, *making.schedules),
-)
+    resources=(
+        operation.operations, import_.imports, mapping.mappings, export.exports, hold.holds, retained_file.retained_files,
+    ),
+    verbs=(*operation.verbs, *import_.verbs, *export.verbs, *hold.verbs),
+    doors=(
+        *chunks.doors, *undoing.doors, *import_doors.doors, *export_file.doors, *retained_file.doors, *outlook.doors,
+    ),
+    tasks=(*working.tasks, *importing.tasks, *making.tasks, *retention.tasks, *shelving.tasks),
+    schedules=(*importing.schedules, *making.schedules, *retention.schedules, *shelving.schedules),
+)  # fmt: skip
 
 # Lower domains first: each may lean on those before it.
 HOUSE = House((KERNEL, accounts.manifest, organizations.manifest, jobs.manifest, applications.manifest))

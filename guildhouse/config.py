@@ -40,6 +40,12 @@ class Config(BaseSettings):
     max_body: int = Field(default=8_388_608, ge=1024, description="Largest body of a request, in bytes.")
     max_upload: int = Field(default=268_435_456, ge=1024, description="Largest NDJSON body of a batch, in bytes.")
     max_import: int = Field(default=1_073_741_824, ge=1024, description="Largest file of an import, in bytes.")
+    keep_purged_days: int = Field(
+        default=0,
+        ge=0,
+        le=36_500,
+        description="Days that rows purged by schedule are kept as files for admins; 0: none.",
+    )
     limits: float = Field(default=1, ge=0, description="Factor on the quotas of requests; 0 means no limits at all.")
     trust_proxy: bool = Field(
         default=False, description="Take the client's address from X-Forwarded-For: only behind a proxy of your own."

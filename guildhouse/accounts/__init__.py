@@ -12,6 +12,7 @@ manifest = Manifest(
     "accounts",
     resources=(person.people, session.sessions, api_keys),
     verbs=(*person.verbs, *session.verbs),
+    tasks=erasing.tasks,
     doors=(*session.doors, *erasing.doors),
     pages=(first_admin.router,),
 )

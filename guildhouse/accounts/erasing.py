@@ -2,7 +2,8 @@
 
 What is the person's own has a column `person_id` or leads to the person by a foreign key; an invitation to their
 address is theirs too. What others own stays, and says no more than an id of whom it was about: no row has it any more.
-The log keeps that something was done, when, and under which id; its chain still verifies. Backups are not rewritten.
+The log keeps that something was done, when, and under which id; its chain still verifies. Files of purged rows are
+rewritten; backups are not. What an admin holds is not erased.
 """
 
 from sqlalchemy import or_, select
@@ -18,8 +19,10 @@ from guildhouse.kernel.errors import Denied, Invalid
 from guildhouse.kernel.may import holds
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource
+from guildhouse.kernel.retaining.shelving import forget_person
 from guildhouse.kernel.row import Row
 from guildhouse.kernel.shapes import Shape
+from guildhouse.kernel.tasks import Task, Work
 from guildhouse.kernel.writing import held, perform
 
 may_erase = is_self | holds("people.admin")
@@ -75,6 +78,12 @@ async def owned(ctx: Context, resource: Resource[Row], person: Person) -> list[R
     return [resource.table.of(record) for record in await ctx.all(select(table).where(or_(*wanted)))] if wanted else []
 
 
+async def forget_in_files(work: Work) -> None:
+    """Take the rows of somebody who was erased out of the files that retention has kept."""
+    await forget_person(work, work.row_id)
+
+
+tasks = (Task("forget-in-files", forget_in_files, on=("person.erased",)),)
 doors = (
     Door("POST", "/v1/people/{id}/erase", "people.write", "Erase an account for good", erase, people, takes=Farewell),
 )

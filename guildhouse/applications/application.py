@@ -34,7 +34,7 @@ from guildhouse.jobs.job import Job, jobs
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import Conflict, invalid
 from guildhouse.kernel.may import value_in
-from guildhouse.kernel.resource import Find, Log, May, Resource, Shapes
+from guildhouse.kernel.resource import Find, Keep, Log, May, Resource, Shapes
 from guildhouse.kernel.row import Row
 from guildhouse.kernel.scopes import scope
 from guildhouse.kernel.shapes import Day, Id, Line, Moment, Prose, ReadShape, Shape, Url
@@ -387,4 +387,5 @@ applications = Resource(
         )
     ),
     carry=CARRY,
+    keep=Keep(shelve=True),
 )  # fmt: skip

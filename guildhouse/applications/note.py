@@ -12,7 +12,7 @@ from guildhouse.applications.progress import is_applicant, reviews
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import Conflict, Denied, NotFound
 from guildhouse.kernel.may import is_person
-from guildhouse.kernel.resource import Find, Log, May, Resource, Shapes
+from guildhouse.kernel.resource import Find, Keep, Log, May, Resource, Shapes
 from guildhouse.kernel.row import Row
 from guildhouse.kernel.scopes import scope
 from guildhouse.kernel.shapes import Id, Prose, ReadShape, Shape
@@ -129,4 +129,5 @@ notes = Resource(
         text={"body": "A"},
     ),
     log=Log(personal=("body",)),
+    keep=Keep(shelve=True),
 )

@@ -6,7 +6,7 @@ from pydantic import Field
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
-from guildhouse.kernel.resource import Find, May, Resource, Shapes
+from guildhouse.kernel.resource import Find, Keep, May, Resource, Shapes
 from guildhouse.kernel.row import Row
 from guildhouse.kernel.scopes import PUBLIC
 from guildhouse.kernel.shapes import Id, Line, ReadShape, Shape
@@ -78,4 +78,5 @@ stages = Resource(
     scopes=lambda row: [PUBLIC, members(row.organization_id)],
     may=May(create=recruits, change=recruits, remove=recruits, history=in_organization("members")),
     find=Find(filter=("organization_id", "outcome"), sort=("position", "created_at"), default="position"),
+    keep=Keep(shelve=True),
 )

@@ -13,7 +13,7 @@ from guildhouse.kernel import store
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import Conflict, invalid
 from guildhouse.kernel.may import anyone, holds, is_person, value_in
-from guildhouse.kernel.resource import Find, May, Resource, Shapes, Verb
+from guildhouse.kernel.resource import Find, Keep, May, Resource, Shapes, Verb
 from guildhouse.kernel.row import Row
 from guildhouse.kernel.scopes import PUBLIC, scope
 from guildhouse.kernel.shapes import Country, Currency, Day, Id, Line, Moment, Money, Prose, ReadShape, Shape, Tag, Url
@@ -338,6 +338,7 @@ jobs = Resource(
         default="-posted_at",
     ),
     carry=CARRY,
+    keep=Keep(shelve=True),
 )  # fmt: skip
 
 

@@ -10,8 +10,8 @@ from guildhouse.kernel.answer import Answer
 from guildhouse.kernel.door import Door
 from guildhouse.kernel.errors import Gone, NotFound, UnknownParameter
 from guildhouse.kernel.etag import matches, row_etag
+from guildhouse.kernel.following import read_or_follow
 from guildhouse.kernel.formats import ACCEPTED, by_weight, dumps
-from guildhouse.kernel.history import read_now_or_then
 from guildhouse.kernel.may import anyone
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.select import fetch_one
@@ -38,7 +38,7 @@ class NotPosted(Gone):
 
 async def read_job(call: Call) -> Answer:
     """A job: its row, or where the caller asks for JSON-LD, its posting."""
-    return await read_posting(call) if wants_posting(call) else await read_now_or_then(call, jobs)
+    return await read_posting(call) if wants_posting(call) else await read_or_follow(call, jobs)
 
 
 def wants_posting(call: Call) -> bool:

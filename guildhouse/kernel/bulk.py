@@ -25,8 +25,8 @@ from guildhouse.kernel.row import Row
 from guildhouse.kernel.shapes import Id, Shape
 from guildhouse.kernel.writing import check_nulls
 
-Verdict = Literal["created", "changed", "unchanged", "removed", "restored", "failed", "not-written"]
-WRITES = ("created", "changed", "removed", "restored")
+Verdict = Literal["created", "changed", "unchanged", "removed", "restored", "failed", "kept", "not-written"]
+WRITES: tuple[Verdict, ...] = ("created", "changed", "removed", "restored")
 LONGEST_KEY = 200  # characters of a part of a key that an outcome repeats
 # What an upsert meets that somebody else's batch overtook: the row that it was to make is there now.
 OVERTAKEN = (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError)
@@ -38,6 +38,18 @@ class NoUpsert(Invalid):
 
 class TooManyAffected(Invalid):
     """This would write more rows than `Prefer: max-affected={most}` allows. Nothing of it was written."""
+
+
+class BatchRefused(Invalid):
+    """{failed} of {total} writes were refused, and as the mode is atomic, nothing was written. `results` names them."""
+
+    def __init__(self, failed: int, total: int, outcomes: Sequence["Outcome"] = ()) -> None:
+        self.outcomes = outcomes
+        super().__init__(failed=failed, total=total)
+
+
+class ShownOnce(Invalid):
+    """New {resource} show a secret once, which no stored report may hold. Send them as a JSON batch, or one by one."""
 
 
 class Op(Shape):
@@ -88,6 +100,13 @@ class Refused(NamedTuple):
 
     judged: Judged
     error: asyncpg.PostgresError
+
+
+def refuse_if_atomic(mode: str, outcomes: Sequence[Outcome]) -> None:
+    """In an atomic batch one failure undoes all."""
+    failed = sum(each.status == "failed" for each in outcomes)
+    if mode == "atomic" and failed:
+        raise BatchRefused(failed, len(outcomes), outcomes)
 
 
 async def write_many(

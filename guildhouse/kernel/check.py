@@ -22,6 +22,7 @@ from guildhouse.kernel.manifest import House
 from guildhouse.kernel.may import nobody
 from guildhouse.kernel.pages import UnknownSort, parse_sort
 from guildhouse.kernel.resource import Resource
+from guildhouse.kernel.retaining import guard
 from guildhouse.kernel.row import BASE_COLUMNS
 
 Check = Callable[[House, Resource[Any]], Iterator[str]]
@@ -299,6 +300,15 @@ def verb_has_no_shape(house: House, resource: Resource[Any]) -> Iterator[str]:
             yield f"`{said}` takes a body"
 
 
+def since_is_unknown(_house: House, resource: Resource[Any]) -> Iterator[str]:
+    """`keep.since` names no time of the row that leads an index. Rows would leave by it, day after day: name a column that
+    is a time and has an index."""
+    column = resource.columns.get(resource.keep.since)
+    is_time = column is not None and isinstance(column.type, sa.DateTime)
+    if resource.keep.total_days is not None and not (is_time and resource.keep.since in indexed(resource.sql_table)[0]):
+        yield f"`{resource.keep.since}` is in `keep`"
+
+
 def name_is_taken(house: House) -> Iterator[str]:
     """Two things have one name. The later would silently take the place of the earlier: rename one."""
     for kind, names in named_things(house).items():
@@ -364,6 +374,7 @@ CHECKS: Mapping[str, Check] = {
     "G401": stage_column_is_missing,
     "G402": stage_is_out_of_reach,
     "G403": stages_are_not_checked,
+    "G404": since_is_unknown,
     "G501": key_is_not_unique,
     "G502": carried_column_is_unknown,
     "G503": likeness_is_slow,
@@ -417,4 +428,14 @@ async def log_does_not_hear(connection: Connection, house: House) -> list[str]:
     return await triggers.drift(connection, declared)
 
 
-DATABASE_CHECKS = {"G601": column_is_missing, "G602": index_is_missing, "G603": log_does_not_hear}
+async def rows_are_not_guarded(connection: Connection, house: House) -> list[str]:
+    """What a hold keeps could be deleted, because a table's guard is missing or switched off. Run `guildhouse migrate`."""
+    return await guard.unguarded(connection, [resource.sql_table for resource in house.resources.values()])
+
+
+DATABASE_CHECKS = {
+    "G601": column_is_missing,
+    "G602": index_is_missing,
+    "G603": log_does_not_hear,
+    "G604": rows_are_not_guarded,
+}

@@ -18,7 +18,8 @@ from guildhouse.kernel.batch import batch_rows
 from guildhouse.kernel.door import Door, Handle
 from guildhouse.kernel.errors import Denied, MethodNotAllowed, NotFound, Problem, Unauthenticated
 from guildhouse.kernel.exporting import whole_list
-from guildhouse.kernel.history import read_history, read_now_or_then, undo_change
+from guildhouse.kernel.following import read_or_follow
+from guildhouse.kernel.history import read_history, undo_change
 from guildhouse.kernel.ids import as_id
 from guildhouse.kernel.limits import ANONYMOUS_SHARE
 from guildhouse.kernel.manifest import House
@@ -58,7 +59,7 @@ def reading_doors(resource: Resource[Any]) -> Iterator[Door]:
     yield door(base, f"List {resource.path}", bound(list_rows, resource), 3, may.read)
     export = bound(whole_list.export_rows, resource)
     yield door(f"{base}:export", f"All {resource.path} as one file", export, whole_list.COST, may.export)
-    yield door(f"{base}/{{id}}", f"Read {one}", bound(read_now_or_then, resource), 1, may.read)
+    yield door(f"{base}/{{id}}", f"Read {one}", bound(read_or_follow, resource), 1, may.read)
     yield door(f"{base}/{{id}}/history", f"What happened to {one}", bound(read_history, resource), 3, signed_in)
 
 

@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from guildhouse.kernel.log import triggers
 from guildhouse.kernel.manifest import House
+from guildhouse.kernel.retaining import guard
 from guildhouse.kernel.tables import METADATA
 
 T = TypeVar("T")
@@ -130,3 +131,5 @@ async def derive(connection: "asyncpg.Connection[asyncpg.Record]", house: House)
             if resource.name in present:
                 for statement in triggers.statements(resource.sql_table, resource.log.hidden):
                     await connection.execute(statement)
+                if present >= guard.NEEDED:
+                    await connection.execute(guard.statement(resource.sql_table))

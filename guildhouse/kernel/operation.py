@@ -1,8 +1,9 @@
-"""Operations: work that a person waits for or watches. A resource like any other, so that progress is read, not pushed.
+"""Operations: work that a person waits for or watches. A resource like any other: read, listed, followed live.
 
-Owns the row of an operation and its input and report, kept in chunks. What the work is, `batch.py` says.
+Owns the row of an operation and its input and report, kept in chunks. `operating/` does the work.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from guildhouse.kernel import store
+from guildhouse.kernel.bulk import WRITES
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.may import Predicate, is_person, nobody, signed_in, value_in
 from guildhouse.kernel.resource import Find, Keep, May, Resource, Shapes, Verb
@@ -29,9 +31,12 @@ class Operation(Row):
     __tablename__ = "operations"
 
     person_id: Mapped[str] = mapped_column(Uuid(as_uuid=False))
+    # `batch`: lines that were sent; `selection`: the rows of a filter; `undo`: what another operation wrote.
     kind: Mapped[str]
     resource: Mapped[str]
+    asked: Mapped[dict[str, Any] | None]
     mode: Mapped[str]
+    dry_run: Mapped[bool] = mapped_column(default=False)
     status: Mapped[str] = mapped_column(default="queued")
     total: Mapped[int] = mapped_column(default=0)
     created: Mapped[int] = mapped_column(default=0)
@@ -40,6 +45,11 @@ class Operation(Row):
     removed: Mapped[int] = mapped_column(default=0)
     restored: Mapped[int] = mapped_column(default=0)
     failed: Mapped[int] = mapped_column(default=0)
+    kept: Mapped[int] = mapped_column(default=0)
+    written: Mapped[int] = mapped_column(default=0)
+    remaining: Mapped[int] = mapped_column(default=0)
+    undoes: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
+    undone_by: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
     most: Mapped[int | None]
     # The permissions of the API key that asked for it: the work is not to do more than the request could.
     narrowed: Mapped[list[str] | None]
@@ -53,6 +63,7 @@ class Operation(Row):
         Index("ix_operations_scopes", "scopes", postgresql_using="gin"),
         Index("ix_operations_created_at_id", "created_at", "id"),
         Index("ix_operations_status", "status"),
+        Index("ix_operations_finished_at", "finished_at"),
     )
 
 
@@ -70,47 +81,65 @@ class OperationChunk(Base):
 
 
 class Read(ReadShape):
-    """An operation as its owner reads it. The counts grow while it runs; `total` is the number of lines."""
+    """An operation as its owner reads it. The counts grow while it runs.
+
+    Of its `total` lines, `written` have changed a row and `remaining` were not come to, also when it was cancelled; its
+    report says which. `kept` are rows that an undo left alone, because somebody has changed them since.
+    """
 
     person_id: str
     kind: str
     resource: str
+    asked: dict[str, Any] | None
     mode: str
+    dry_run: bool
     status: str
     total: int
+    written: int
+    remaining: int
     created: int
     changed: int
     unchanged: int
     removed: int
     restored: int
     failed: int
+    kept: int
+    undoes: str | None
+    undone_by: str | None
     problem: dict[str, Any] | None
     started_at: datetime | None
     finished_at: datetime | None
+
+
+async def derive(_ctx: Context, _before: Operation | None, after: Operation) -> Mapping[str, Any]:
+    """How many lines have changed a row, and how many were not come to. A dry run changes none."""
+    written = sum(getattr(after, name) for name in WRITES)
+    come_to = written + after.unchanged + after.failed + after.kept
+    return {"written": 0 if after.dry_run else written, "remaining": after.total - come_to}
 
 
 STAGES = Stages(
     "status",
     initial=("queued",),
     moves={
-        "queued": {"running": anyone_of_the_house, "cancelled": is_owner},
+        "queued": {"running": anyone_of_the_house, "cancelled": is_owner, "failed": anyone_of_the_house},
         "running": {"done": anyone_of_the_house, "failed": anyone_of_the_house, "cancelled": is_owner},
     },
 )
 
 operations = Resource(
     table=Operation,
-    shapes=Shapes(read=Read),
+    shapes=Shapes(read=Read, derive=derive),
     scopes=lambda row: [scope("person", row.person_id)],
     may=May(read=signed_in, create=nobody),
     stages=STAGES,
     find=Find(filter=("status",), sort=("created_at",)),
-    keep=Keep(trash_days=None),
+    keep=Keep(total_days=365, since="finished_at"),
 )
 
 
 async def cancel(ctx: Context, row: Operation) -> Operation:
-    """Stop an operation. What its earlier lines have written stays; the report says which."""
+    """Stop an operation. What it has written stays; the report says which lines, and `take-back` undoes them."""
     return await store.change(ctx, operations, row, {"status": "cancelled", "finished_at": ctx.now}, verb="cancelled")
 
 

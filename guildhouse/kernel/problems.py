@@ -25,6 +25,10 @@ class StillReferenced(Conflict):
     """Other rows still lead to this one ({what}). Remove or change them first."""
 
 
+class Held(Conflict):
+    """This is held: it cannot be deleted for good before an admin releases the hold {hold}, or its time is over."""
+
+
 class Raced(Conflict):
     """Somebody else was changing the same rows at the same moment, and nothing of your request was kept. Try again."""
 
@@ -79,7 +83,9 @@ def already_exists(error: Any) -> Problem:
 
 
 def reference_wrong(error: Any) -> Problem:
-    """A foreign key: the row that is meant does not exist, or others still lead to the one that would go."""
+    """A foreign key, or a hold: what is meant does not exist, others still lead to what would go, or it must not go."""
+    if error.constraint_name == "held":
+        return Held(hold=error.detail)
     if "still referenced" in (error.detail or ""):
         return StillReferenced(what=(error.table_name or "rows").replace("_", " "))
     faults = [Fault(f"/{name}", "not-found", "nothing with this id exists") for name in columns_of(error)]

@@ -105,9 +105,16 @@ class Carry:
 
 @dataclass(frozen=True)
 class Keep:
-    """How long rows stay: in the trash after they were removed, in days. None keeps them until someone purges them."""
+    """How long rows stay: in the trash after they were removed, in days. None keeps them until someone purges them.
+
+    After `total_days` from the time in the column `since`, live rows go to the trash. What is purged by schedule is kept
+    as a file for a while, where the noun says `shelve` and the server's settings say for how long.
+    """
 
     trash_days: int | None = 30
+    total_days: int | None = None
+    since: str = "created_at"
+    shelve: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 PUBLIC = "public"
 MEMBERS = "members"
+ADMINS = "admins"
 
 
 def scope(kind: str, key: str, part: str = "") -> str:

@@ -3,6 +3,7 @@
 import hmac
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from guildhouse.config import Config
@@ -11,6 +12,7 @@ from guildhouse.kernel.db import Connection, Database
 from guildhouse.kernel.files import Files
 from guildhouse.kernel.limits import Limits
 from guildhouse.kernel.log.readers.tail import Tail
+from guildhouse.kernel.log.readers.watchers import Watchers
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.remembered import Remembered
 
@@ -48,6 +50,11 @@ class Server:
     files: Files
     keys: dict[str, bytes] = field(default_factory=dict)
     remembered: Remembered = field(default_factory=Remembered)
+
+    @cached_property
+    def watchers(self) -> Watchers:
+        """Who waits for a change in this process."""
+        return Watchers(self.tail)
 
     async def actor_of(self, person_id: str, key_permissions: Collection[str] | None) -> Actor:
         """The person whose work goes on after their request, as they are now, with the key that they asked with."""

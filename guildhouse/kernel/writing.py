@@ -32,13 +32,16 @@ class DryRun(Exception):
         self.answer = answer
 
 
-async def perform(call: Call, act: Act, *, body_digest: bytes | None = None, once: bool = False) -> Answer:
+async def perform(
+    call: Call, act: Act, *, body_digest: bytes | None = None, once: bool = False, rehearses: bool = False
+) -> Answer:
     """Run a write: transaction, idempotency, dry run, and the position of the log that it is readable at.
 
-    `body_digest` stands for a body that was read as a stream; an act that is one statement may run `once`.
+    `body_digest` stands for a body that was read as a stream; an act that is one statement may run `once`; one that
+    `rehearses` sees to a dry run itself, later.
     """
-    dry = is_dry(call)
-    key = None if dry else idempotency.key_of(call)
+    dry = is_dry(call) and not rehearses
+    key = None if is_dry(call) else idempotency.key_of(call)
     fingerprint = idempotency.fingerprint_of(call, body_digest or await call.body()) if key else b""
     note, database = call.note(), call.server.database
     alone = once and not key and not dry

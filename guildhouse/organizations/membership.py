@@ -11,7 +11,7 @@ from guildhouse.kernel.db import Connection, fetch
 from guildhouse.kernel.errors import Conflict, Denied
 from guildhouse.kernel.manifest import Grant
 from guildhouse.kernel.may import is_person, nobody
-from guildhouse.kernel.resource import Find, May, Resource, Shapes, Verb
+from guildhouse.kernel.resource import Find, Keep, May, Resource, Shapes, Verb
 from guildhouse.kernel.row import Row
 from guildhouse.kernel.scopes import scope
 from guildhouse.kernel.shapes import ReadShape, Shape
@@ -114,6 +114,7 @@ memberships = Resource(
         sort=("created_at",),
         expand={"organization": "organizations", "person": "people"},
     ),
+    keep=Keep(shelve=True),
 )
 
 

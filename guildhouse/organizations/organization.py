@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from guildhouse.kernel import store
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.may import anyone, holds, nobody, value_in
-from guildhouse.kernel.resource import Carry, Find, May, Resource, Shapes, Verb
+from guildhouse.kernel.resource import Carry, Find, Keep, May, Resource, Shapes, Verb
 from guildhouse.kernel.row import Row
 from guildhouse.kernel.scopes import PUBLIC
 from guildhouse.kernel.shapes import Country, Line, Prose, ReadShape, Shape, Url
@@ -152,6 +152,7 @@ organizations = Resource(
         text={"name": "A", "description": "C"},
     ),
     carry=Carry(key=("slug",), columns=("slug", "name", "kind", "website", "description", "city", "region", "country")),
+    keep=Keep(shelve=True),
 )
 
 

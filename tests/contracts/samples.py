@@ -2,9 +2,12 @@
 
 from asyncio import sleep
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from guildhouse.kernel.retaining.retention import purge_one
+from guildhouse.kernel.retaining.shelving import shelve
+from guildhouse.kernel.tasks import Work
 from tests.cast import Caller, Cast
 
 
@@ -197,12 +200,34 @@ async def mapping(cast: Cast) -> Sample:
     return Sample(cast.ada, row, cast.cleo, lambda n: create(n + 1), {"name": "Another name"})
 
 
+async def hold(cast: Cast) -> Sample:
+    def create(n: int) -> dict[str, Any]:
+        return {"resource": "people", "row_id": cast.cleo.id, "everything": n > 0, "reason": f"Case {n}"}
+
+    row = await cast.otto.made("/v1/holds", create(0))
+    return Sample(cast.otto, row, cast.cleo, lambda n: create(n + 1), {"reason": "Another case"}, removable=False)
+
+
+async def retained_file(cast: Cast) -> Sample:
+    job = await cast.ada.made("/v1/jobs", {"title": "Purged"})
+    await cast.ada.delete(f"/v1/jobs/{job['id']}")
+    server = replace(cast.server, config=cast.server.config.model_copy(update={"keep_purged_days": 90}))
+    async with Work(server, None, "", 1).writing() as ctx:
+        row = await ctx.connection.fetchrow("SELECT * FROM jobs WHERE id = $1", job["id"])
+        await purge_one(ctx, ctx.house.resources["jobs"], ctx.house.resources["jobs"].table.of(row))
+        await shelve(Work(server, None, "", 1), ctx)
+    row = (await cast.otto.get("/v1/retained-files")).json()["data"][0]
+    return Sample(cast.otto, row, cast.cleo)
+
+
 SAMPLES: dict[str, Make] = {
     "api_keys": api_key,
     "applications": application,
     "candidates": candidate,
     "imports": import_,
     "exports": export,
+    "holds": hold,
+    "retained_files": retained_file,
     "invitations": invitation,
     "jobs": job,
     "mappings": mapping,

@@ -20,6 +20,7 @@ from guildhouse.kernel.log.triggers import statements
 from guildhouse.kernel.manifest import House, Manifest
 from guildhouse.kernel.may import anyone, holds, is_person, nobody, signed_in, value_in
 from guildhouse.kernel.resource import Carry, Find, Log, May, Resource, Shapes, Verb
+from guildhouse.kernel.retaining import guard
 from guildhouse.kernel.row import Row
 from guildhouse.kernel.scopes import PUBLIC, scope
 from guildhouse.kernel.server import Server
@@ -204,7 +205,7 @@ async def lay_gadgets(connection: Connection, rows: Sequence[dict[str, Any]] = (
         assert isinstance(table, Table)
         for made in (CreateTable(table), *map(CreateIndex, sorted(table.indexes, key=lambda index: str(index.name)))):
             await connection.execute(str(made.compile(dialect=DIALECT)))
-        for statement in statements(table, hidden):
+        for statement in (*statements(table, hidden), guard.statement(table)):
             await connection.execute(statement)
     await connection.executemany(
         "INSERT INTO makers (id, name, scopes) VALUES ($1, 'Ada', '{public}') ON CONFLICT DO NOTHING",

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from guildhouse.kernel import batch
-from guildhouse.kernel.batch import CHUNK_LINES, run_batch
+from guildhouse.kernel.operating import working
+from guildhouse.kernel.operating.chunks import CHUNK_LINES, read_chunk
+from guildhouse.kernel.operating.working import CancelledMeanwhile, run_operation
+from guildhouse.kernel.tasks import Work
 from tests.cast import Cast
 from tests.jobs.test_job_batch import feed
 from tests.kernel.uploads import done, in_pieces, ndjson, now, reminders, report, stored, texts, upload, work_of
@@ -22,6 +24,11 @@ async def idle(starting: Any) -> AsyncIterator[Cast]:
     """A server whose tasks wait to be run by hand."""
     async with starting(workers="none", max_upload=400_000, max_body=20_000) as cast:
         yield cast
+
+
+async def run_chunk(work: Work, operation: Any, actor: Any, number: int) -> None:
+    lines = await read_chunk(work.server, operation.id, number)
+    await working.run_chunk(work, operation, actor, number, lines)
 
 
 async def count(cast: Cast) -> int:
@@ -117,35 +124,40 @@ async def test_an_atomic_load_without_a_fault_is_written_whole(idle: Cast) -> No
 async def test_a_cancelled_load_stops_and_keeps_what_it_wrote(idle: Cast) -> None:
     operation = await stored(idle.ada, PATH, reminders(CHUNK_LINES + 5))
     work = work_of(idle, operation)
-    running = await batch.started(work)
+    running = await working.started(work)
     assert running
     actor = await idle.server.actor_of(running.person_id, running.narrowed)
-    assert await batch.run_chunk(work, running, actor, 0)
+    await run_chunk(work, running, actor, 0)
     cancelled = await idle.ada.made(f"/v1/operations/{operation['id']}/cancel", {})
     assert [cancelled[name] for name in ("status", "created", "total")] == ["cancelled", CHUNK_LINES, CHUNK_LINES + 5]
-    assert not await batch.run_chunk(work, running, actor, 1)
+    with pytest.raises(CancelledMeanwhile):
+        await run_chunk(work, running, actor, 1)
     after = await done(idle, idle.ada, operation)
     assert (after, await count(idle)) == (cancelled, CHUNK_LINES)
-    assert len(await report(idle.ada, operation)) == CHUNK_LINES
+    assert [cancelled[name] for name in ("written", "remaining")] == [CHUNK_LINES, 5]
+    assert len(await report(idle.ada, operation, "?status=created")) == CHUNK_LINES
+    rest = await report(idle.ada, operation, "?status=not-written")
+    assert [each["line"] for each in rest] == list(range(CHUNK_LINES + 1, CHUNK_LINES + 6))
     assert refusal(await idle.ada.post(f"/v1/operations/{operation['id']}/cancel")) == (403, "denied")
 
 
 async def test_an_atomic_load_cancelled_while_it_runs_writes_nothing(idle: Cast) -> None:
     operation = await stored(idle.ada, f"{PATH}?mode=atomic", reminders(3))
     work = work_of(idle, operation)
-    running = await batch.started(work)
+    running = await working.started(work)
     assert running
     await idle.ada.made(f"/v1/operations/{operation['id']}/cancel", {})
-    await batch.run_atomic(work, running, await idle.server.actor_of(running.person_id, running.narrowed))
+    with pytest.raises(CancelledMeanwhile):
+        await working.run_atomic(work, running, await idle.server.actor_of(running.person_id, running.narrowed))
     assert ((await now(idle.ada, operation))["status"], await count(idle)) == ("cancelled", 0)
 
 
 async def test_a_worker_that_dies_between_chunks_is_taken_over_without_loss_or_doubles(idle: Cast) -> None:
     operation = await stored(idle.ada, PATH, reminders(2 * CHUNK_LINES + 1))
     work = work_of(idle, operation)
-    running = await batch.started(work)
+    running = await working.started(work)
     assert running
-    await batch.run_chunk(work, running, await idle.server.actor_of(running.person_id, running.narrowed), 0)
+    await run_chunk(work, running, await idle.server.actor_of(running.person_id, running.narrowed), 0)
     for _ in range(2):  # the second run finds it done
         after = await done(idle, idle.ada, operation)
         assert (after["status"], after["created"], after["failed"]) == ("done", 2 * CHUNK_LINES + 1, 0)
@@ -157,12 +169,12 @@ async def test_a_worker_that_dies_between_chunks_is_taken_over_without_loss_or_d
 async def test_a_chunk_and_its_report_are_one_transaction(idle: Cast) -> None:
     operation = await stored(idle.ada, PATH, reminders(1))
     work = work_of(idle, operation)
-    running = await batch.started(work)
+    running = await working.started(work)
     assert running
     actor = await idle.server.actor_of(running.person_id, running.narrowed)
     await idle.server.database.pool.execute("ALTER TABLE operation_chunks ADD CHECK (report IS NULL)")
     with pytest.raises(Exception, match="check constraint"):
-        await batch.run_chunk(work, running, actor, 0)
+        await run_chunk(work, running, actor, 0)
     assert (await count(idle), (await now(idle.ada, operation))["created"]) == (0, 0)
 
 
@@ -188,7 +200,7 @@ async def test_a_stored_report_holds_no_secrets(idle: Cast) -> None:
 async def test_a_person_who_was_suspended_meanwhile_writes_nothing(idle: Cast) -> None:
     operation = await stored(idle.ada, PATH, reminders(1))
     await idle.otto.made(f"/v1/people/{idle.ada.id}/suspend", {})
-    await run_batch(work_of(idle, operation))
+    await run_operation(work_of(idle, operation))
     status = await idle.server.database.pool.fetchval("SELECT status FROM operations WHERE id = $1", operation["id"])
     assert (status, await count(idle)) == ("failed", 0)
 

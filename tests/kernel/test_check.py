@@ -24,7 +24,7 @@ from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import Database
 from guildhouse.kernel.manifest import House, Manifest
 from guildhouse.kernel.may import nobody, signed_in
-from guildhouse.kernel.resource import Carry, Find, Log, May, Resource, Shapes, Verb
+from guildhouse.kernel.resource import Carry, Find, Keep, Log, May, Resource, Shapes, Verb
 from guildhouse.kernel.row import Row
 from guildhouse.kernel.shapes import ReadShape, Shape
 from guildhouse.kernel.stages import Stages
@@ -181,6 +181,9 @@ BROKEN: Sequence[tuple[str, str, Callable[[], House]]] = [
         "`stage`",
         lambda: with_more(resources=(replace(bares, stages=Stages("stage", ("new",), {"new": {"old": nobody}})),)),
     ),
+    ("G404", "`status`", lambda: with_gadgets(keep=Keep(total_days=1, since="status"))),
+    ("G404", "`closed_at`", lambda: with_gadgets(keep=Keep(total_days=1, since="closed_at"))),
+    ("G404", "`updated_at`", lambda: with_gadgets(keep=Keep(total_days=1, since="updated_at"))),
     ("G501", "(title)", lambda: with_gadgets(carry=Carry(key=("title",)))),
     ("G502", "`colour`", lambda: with_gadgets(carry=Carry(key=("maker_id", "title"), columns=("colour",)))),
     ("G502", "`hue`", lambda: with_gadgets(carry=Carry(kinds={"hue": "phone"}))),
@@ -246,6 +249,8 @@ async def test_a_database_that_is_as_declared_has_no_faults(database: Database) 
         ),
         ("ALTER TABLE gadgets DISABLE TRIGGER guildhouse_log", ("G603", "its log trigger was switched off")),
         ("DROP TRIGGER guildhouse_log ON makers", ("G603", "makers: its writes are not logged")),
+        ("ALTER TABLE makers DISABLE TRIGGER guildhouse_held", ("G604", "makers")),
+        ("DROP TRIGGER guildhouse_held ON gadgets", ("G604", "gadgets")),
     ],
 )
 async def test_what_the_database_lacks_is_found(database: Database, statement: str, fault: tuple[str, str]) -> None:

@@ -86,3 +86,27 @@ async def test_rows_that_were_there_before_a_migration_are_there_after_it(dsn: s
     await migrate(dsn, HOUSE)
     assert await ask(dsn, "SELECT name FROM people") == "Ada"
     assert await ask(dsn, "SELECT count(*) FROM changes WHERE resource = 'people'") == 1
+
+
+async def test_operations_of_before_say_what_they_have_written(dsn: str) -> None:
+    await migrate(dsn, HOUSE, "0005")
+    connection = await asyncpg.connect(dsn)
+    await connection.execute("SET session_replication_role = replica")  # the triggers are those of this version
+    await connection.execute(
+        "INSERT INTO operations (id, person_id, kind, resource, mode, status, total, created, changed, unchanged, removed, "
+        "restored, failed) VALUES (gen_random_uuid(), gen_random_uuid(), 'batch', 'jobs', 'each', 'cancelled', 100, 20, 10, "
+        "5, 3, 2, 1)"
+    )
+    await connection.close()
+    await migrate(dsn, HOUSE)
+    assert await ask(dsn, "SELECT (written, remaining, kept, dry_run)::text FROM operations") == "(35,59,0,f)"
+
+
+async def test_the_guard_of_what_is_held_is_made_anew_and_goes_with_its_migration(dsn: str) -> None:
+    guards = "SELECT count(*) FROM pg_trigger WHERE tgname = 'guildhouse_held'"
+    assert await ask(dsn, guards) == len(HOUSE.resources)
+    await ask(dsn, "DROP TRIGGER guildhouse_held ON jobs")
+    await migrate(dsn, HOUSE)
+    assert await ask(dsn, guards) == len(HOUSE.resources)
+    await migrate(dsn, HOUSE, "0005")
+    assert await ask(dsn, guards) == 0

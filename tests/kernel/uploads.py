@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from httpx2 import Response
 
-from guildhouse.kernel.batch import run_batch
+from guildhouse.kernel.operating.working import run_operation
 from guildhouse.kernel.tasks import Work
 from tests.cast import Caller, Cast
 
@@ -48,9 +48,16 @@ def work_of(cast: Cast, operation: Line, attempt: int = 1) -> Work:
     return Work(cast.server, None, operation["id"], attempt)
 
 
+async def caused(cast: Cast, operation: Line) -> Work:
+    """A run of the operation's task that knows which change asked for it, as the queue tells it."""
+    sql = "SELECT seq FROM changes WHERE resource = 'operations' AND row_id = $1 AND version = 1"
+    seq = await cast.server.database.pool.fetchval(sql, operation["id"])
+    return Work(cast.server, seq, operation["id"], 1)
+
+
 async def done(cast: Cast, caller: Caller, operation: Line) -> Line:
     """Work an operation off; how it is then."""
-    await run_batch(work_of(cast, operation))
+    await run_operation(await caused(cast, operation))
     return await now(caller, operation)
 
 

@@ -14,9 +14,10 @@ from guildhouse.kernel.document.parameters import export_parameters, list_parame
 from guildhouse.kernel.document.schemas import Json, Schemas, body_taken, reference
 from guildhouse.kernel.door import Door
 from guildhouse.kernel.errors import Problem, subclasses
-from guildhouse.kernel.formats import EXPORT_FORMATS, LIST_FORMATS, MEDIA_TYPES, ROW_FORMATS
+from guildhouse.kernel.formats import EVENT_STREAM, EXPORT_FORMATS, LIST_FORMATS, MEDIA_TYPES, ROW_FORMATS
 from guildhouse.kernel.history import Undo
 from guildhouse.kernel.manifest import House
+from guildhouse.kernel.operating.selecting import Selection
 from guildhouse.kernel.problems import MEDIA_TYPE, body_of
 from guildhouse.kernel.resource import Resource
 
@@ -25,8 +26,9 @@ REQUEST_HEADERS = {
     "If-None-Match": "The ETag you have: 304 while it is still right. On a create, `*`: 412 rather than 409.",
     "If-Match": "The ETag of the row that you read: 412 if it has changed since.",
     "Wait-For": "A `Log-Position` that a write answered with: this read waits until it has seen it.",
+    "Last-Event-ID": "With `Accept: text/event-stream`: the id of the last event that you have seen.",
     "Prefer": "Reads: `count=exact` or `count=planned`. Writes: `tx=rollback` tries and keeps nothing, `return=minimal` "
-    "answers without a body, `max-affected=10` limits a batch.",
+    "answers without a body. Batches: `max-affected=10` limits one, `respond-async` makes one an operation.",
     "Idempotency-Key": "A random key of your own: the request, repeated with it within 24 hours, is done once.",
     "Change-Reason": "Why you do this, for the row's history; percent-encoded.",
 }
@@ -166,7 +168,7 @@ def is_read(door: Door) -> bool:
 def headers_read(door: Door) -> tuple[str, ...]:
     """The request headers that a door takes."""
     if is_list(door) or is_read(door) or is_export(door):
-        return ("Accept-Language", "If-None-Match", "Wait-For", *(() if is_read(door) else ("Prefer",)))
+        return ("Accept-Language", "If-None-Match", "Wait-For", "Last-Event-ID" if is_read(door) else "Prefer")
     if door.method == "GET":
         return ALL_READS
     if door.operation == "create":
@@ -185,6 +187,7 @@ def request_body(schemas: Schemas, door: Door) -> Json | None:
     if shape is shapes.update:
         content["application/merge-patch+json"] = dict(content[MEDIA_TYPES["json"]])
     if shape is Batch:
+        content = schemas.json({"anyOf": [schemas.ref(Batch), schemas.ref(Selection)]})
         content[MEDIA_TYPES["ndjson"]] = {"schema": {"type": "string", "description": "One write in every line."}}
     return {"required": shape is not Undo, "content": content}
 
@@ -196,7 +199,8 @@ def answers(schemas: Schemas, door: Door) -> Json:
     if is_export(door):
         return {"200": export_answer(), "304": answer("Nothing that you see has changed.", "ETag")}
     if is_read(door):
-        return {"200": row_answer(schemas, door), "304": answer("The row has not changed.", "ETag")}
+        over = answer("You have followed it to its end.")
+        return {"200": row_answer(schemas, door), "204": over, "304": answer("The row has not changed.", "ETag")}
     if door.method == "GET":
         return {
             **read_answer(schemas, door),
@@ -239,7 +243,7 @@ def export_answer() -> Json:
 
 def row_answer(schemas: Schemas, door: Door) -> Json:
     """A row in each of its formats."""
-    media = [*(MEDIA_TYPES[each] for each in ROW_FORMATS if each != "json"), *door.media]
+    media = [*(MEDIA_TYPES[each] for each in ROW_FORMATS if each != "json"), EVENT_STREAM, *door.media]
     texts = {each: {"schema": {"type": "string"}} for each in media}
     return answer("The row.", "ETag", content={**schemas.json(row_schema(door.resource)), **texts})
 
@@ -253,11 +257,10 @@ def row_schema(resource: Resource[Any]) -> Json:
 def written(schemas: Schemas, door: Door) -> Json:
     """The answers of a door that writes."""
     if door.operation == "batch":
-        found = {"200": answer("Every write's result.", *WRITTEN, content=schemas.json(reference("BatchResult")))}
-        if "operations" in schemas.house.resources:
-            later = schemas.json(schemas.ref(schemas.house.resources["operations"].shapes.read))
-            found["202"] = answer("Stored; the operation tells how it goes.", "Location", *WRITTEN, content=later)
-        return found
+        found = answer("Every write's result.", *WRITTEN, content=schemas.json(reference("BatchResult")))
+        return {"200": found, **begun(schemas)}
+    if door.operation == "take-back" and door.verb is None:
+        return begun(schemas)
     if door.operation in ("remove", "purge"):
         return {"200": dry_run(schemas), "204": answer("Done.", *WRITTEN)}
     row = schemas.json(schemas.ref(door.gives or door.resource.shapes.read))
@@ -269,6 +272,15 @@ def written(schemas: Schemas, door: Door) -> Json:
         "anyOf": [row[MEDIA_TYPES["json"]]["schema"], reference("DryRun")]
     }
     return {"200": done, "204": answer("Done; no body, as you preferred.", "ETag", *WRITTEN)}
+
+
+def begun(schemas: Schemas) -> Json:
+    """The answer of what goes on in the background; none in a house without operations."""
+    operations = schemas.house.resources.get("operations")
+    if operations is None:
+        return {}
+    content = schemas.json(schemas.ref(operations.shapes.read))
+    return {"202": answer("Stored; the operation tells how it goes.", "Location", *WRITTEN, content=content)}
 
 
 def dry_run(schemas: Schemas) -> Json:

@@ -17,6 +17,7 @@ from guildhouse.kernel.door import Door
 from guildhouse.kernel.formats import MEDIA_TYPES
 from guildhouse.kernel.history import Undo
 from guildhouse.kernel.manifest import House
+from guildhouse.kernel.operating.selecting import Selection
 from guildhouse.kernel.resource import Resource
 
 Json = dict[str, Any]
@@ -33,6 +34,7 @@ SHARED: Mapping[str, tuple[type[BaseModel], JsonSchemaMode]] = {
     "Undo": (Undo, SENT),
     "Batch": (Batch, SENT),
     "BatchOp": (Op, SENT),
+    "Selection": (Selection, SENT),
     "BatchResult": (bodies.BatchBody, GIVEN),
     "BatchOutcome": (bodies.OutcomeBody, GIVEN),
     "DryRun": (bodies.DryRunBody, GIVEN),

@@ -10,8 +10,7 @@ from typing import Any
 
 from guildhouse.kernel import bulk, store
 from guildhouse.kernel.actor import HOUSE, Actor
-from guildhouse.kernel.batch import ShownOnce
-from guildhouse.kernel.bulk import Op, Outcome
+from guildhouse.kernel.bulk import Op, Outcome, ShownOnce
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import Note
 from guildhouse.kernel.errors import Denied, Invalid, Problem

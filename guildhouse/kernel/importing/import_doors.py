@@ -29,7 +29,7 @@ from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.select import fetch_one
 from guildhouse.kernel.server import Server
-from guildhouse.kernel.writing import perform
+from guildhouse.kernel.writing import perform, row_answer
 
 MOST = 200
 WRONG = "what is wrong"
@@ -64,8 +64,9 @@ async def upload(call: Call) -> Answer:
     async def act(ctx: Context) -> Answer:
         raise_if([] if stored.size else [Fault("", "required", "the file is empty")])
         row = await new_import(ctx, resource, import_id, name, stored)
-        headers = {"Location": f"/v1/imports/{row.id}"}
-        return Answer(202, dumps({name: row.values()[name] for name in imports.readable}), headers=headers)
+        made = row_answer(call, ctx, imports, row, 202)
+        made.headers["Location"] = f"/v1/imports/{row.id}"
+        return made
 
     answer = None
     try:

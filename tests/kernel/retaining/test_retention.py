@@ -1,11 +1,13 @@
 """What leaves by itself, and when."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from guildhouse.kernel import retention
+from guildhouse.kernel.errors import Denied
+from guildhouse.kernel.retaining import retention
 from guildhouse.kernel.tasks import Work
 from tests.cast import Cast
 from tests.jobs.openings import tracked
@@ -101,8 +103,41 @@ async def test_lines_and_reports_of_old_operations_go_and_the_operation_stays(id
     assert (await idle.ada.get(f"/v1/operations/{old['id']}")).json()["created"] == 1
 
 
-async def test_operations_have_no_trash_days(idle: Cast) -> None:
-    operation = await stored(idle.ada, "/v1/reminders:batch", reminders(1))
-    await age(idle, "operations", operation, 400)
+async def test_rows_leave_for_the_trash_after_the_days_of_their_noun(idle: Cast) -> None:
+    old, young, unfinished = [await stored(idle.ada, "/v1/reminders:batch", reminders(1)) for _ in range(3)]
+    for operation, days in ((old, 366), (young, 364)):
+        await done(idle, idle.ada, operation)
+        await idle.server.database.pool.execute(
+            "UPDATE operations SET finished_at = now() - make_interval(days => $2) WHERE id = $1", operation["id"], days
+        )
+    await idle.server.database.pool.execute(
+        "UPDATE operations SET created_at = now() - interval '9 years' WHERE id = $1", unfinished["id"]
+    )
+    await retention.remove_old(work(idle))
+    listed = [row["id"] for row in (await idle.ada.get("/v1/operations")).json()["data"]]
+    assert sorted(listed) == sorted([young["id"], unfinished["id"]])
+    assert await left(idle, "operations") == sorted([old["id"], young["id"], unfinished["id"]]), "it can be restored"
+    verb = "SELECT verb FROM changes WHERE row_id = $1 ORDER BY seq DESC LIMIT 1"
+    assert await idle.server.database.pool.fetchval(verb, old["id"]) == "removed"
+    await age(idle, "operations", old, 31)
     await retention.purge_trash(work(idle))
-    assert await left(idle, "operations") == [operation["id"]]
+    assert await left(idle, "operations") == sorted([young["id"], unfinished["id"]])
+
+
+async def test_what_a_rule_keeps_from_the_trash_holds_up_nothing_behind_it(
+    idle: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [await idle.ada.made("/v1/reminders", each["data"]) for each in reminders(3)]
+    await idle.server.database.pool.execute("UPDATE reminders SET created_at = now() - interval '2 days'")
+    resource = idle.server.house.resources["reminders"]
+
+    def one_stays(_ctx: Any, before: Any, _after: Any) -> None:
+        if before is not None and before.id == rows[0]["id"]:
+            raise Denied
+
+    monkeypatch.setattr(retention, "AT_A_TIME", 1)
+    kept = replace(resource, keep=replace(resource.keep, total_days=1), rules=(one_stays,))
+    last: str | None = retention.NIL
+    while last is not None:
+        last = await retention.remove_some(work(idle), kept, last)
+    assert [row["id"] for row in (await idle.ada.get("/v1/reminders")).json()["data"]] == [rows[0]["id"]]

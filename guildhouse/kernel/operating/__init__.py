@@ -1,0 +1,1 @@
+"""Operating: what operations do in the background. Lines that were sent, rows of a filter, undoing what another did."""
