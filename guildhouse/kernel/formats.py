@@ -15,6 +15,7 @@ from guildhouse.kernel.row import Values
 
 JSON, NDJSON, CSV, MSGPACK = "json", "ndjson", "csv", "msgpack"
 XLSX, PDF, OWN = "xlsx", "pdf", "guildhouse"
+OWN_VERSION = 1  # of the house's own format
 MEDIA_TYPES = {
     JSON: "application/json",
     NDJSON: "application/x-ndjson",

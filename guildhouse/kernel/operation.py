@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from guildhouse.kernel import store
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.may import Predicate, is_person, nobody, signed_in, value_in
-from guildhouse.kernel.resource import Find, Keep, May, Resource, Shapes, Verb
+from guildhouse.kernel.resource import Carry, Find, Keep, May, Resource, Shapes, Verb
 from guildhouse.kernel.row import Base, Row
 from guildhouse.kernel.scopes import scope
 from guildhouse.kernel.shapes import ReadShape
@@ -105,6 +105,7 @@ operations = Resource(
     may=May(read=signed_in, create=nobody),
     stages=STAGES,
     find=Find(filter=("status",), sort=("created_at",)),
+    carry=Carry(stays=True),
     keep=Keep(trash_days=None),
 )
 

@@ -88,6 +88,7 @@ class Carry:
     Two rows that agree in what they say of `alike` may be the same thing twice; its first column has an index on
     `lower(...)`. `headers` are other names of a field in people's files, `words` other words for its values, `pay` the
     fields that one cell about pay fills (low, high, currency, period), `shapes` where foreign formats are declared.
+    Rows that prove something on their server, or are work of it, are of no use elsewhere: the noun `stays`.
     """
 
     key: tuple[str, ...] = ()
@@ -97,6 +98,7 @@ class Carry:
     words: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     pay: tuple[str, str, str, str] | None = None
     shapes: tuple[str, ...] = ()
+    stays: bool = False
 
 
 @dataclass(frozen=True)

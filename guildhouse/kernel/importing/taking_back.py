@@ -14,8 +14,9 @@ from guildhouse.kernel.bulk import Judged, Line, Op, Outcome
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import Problem
 from guildhouse.kernel.history import typed
+from guildhouse.kernel.importing import own_format
 from guildhouse.kernel.importing.applying import note_of
-from guildhouse.kernel.importing.import_ import Import, imports
+from guildhouse.kernel.importing.import_ import Import, imports, is_own
 from guildhouse.kernel.importing.judging import faults_of
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.row import BASE_COLUMNS
@@ -52,7 +53,9 @@ async def run_taking_back(work: Work, row: Import, actor: Actor, number: int) ->
         )
         if outcomes is not None:
             ctx.actor = actor
-            told = await returned(ctx, resource, outcomes, await spans_of(ctx, row.id))
+            if is_own(row):
+                own_format.check_loader(actor)
+            told = await returned(ctx, resource, outcomes, await spans_of(ctx, row.id), as_it_was=is_own(row))
             await ctx.connection.execute(
                 "UPDATE import_chunks SET returns = $3 WHERE import_id = $1 AND number = $2", row.id, number, told
             )
@@ -62,8 +65,13 @@ async def run_taking_back(work: Work, row: Import, actor: Actor, number: int) ->
     return True
 
 
-async def returned(ctx: Context, resource: Resource[Any], outcomes: Sequence[Told], spans: Spans) -> list[Told]:
-    """Undo what these outcomes tell of; what became of each row, at the place of its outcome."""
+async def returned(
+    ctx: Context, resource: Resource[Any], outcomes: Sequence[Told], spans: Spans, *, as_it_was: bool = False
+) -> list[Told]:
+    """Undo what these outcomes tell of; what became of each row, at the place of its outcome.
+
+    What was put back `as_it_was` goes the same way: no rule is asked.
+    """
     told: list[Told] = [{} for _ in outcomes]
     mine = [n for n, each in enumerate(outcomes) if each["o"] in WRITTEN and is_first(each, spans)]
     ids = [outcomes[n]["id"] for n in mine]
@@ -71,13 +79,14 @@ async def returned(ctx: Context, resource: Resource[Any], outcomes: Sequence[Tol
     before = await before_of(ctx, resource, [outcomes[n] for n in mine], spans)
     judged: list[Judged] = []
     for n in mine:
-        found = await judge_return(ctx, resource, n, outcomes[n], rows.get(outcomes[n]["id"]), before, spans)
+        found = await judge_return(ctx, resource, n, outcomes[n], rows.get(outcomes[n]["id"]), before, spans, as_it_was)
         if isinstance(found, Judged):
             judged.append(found)
         else:
             told[n] = found
     done = [Outcome("failed") for _ in outcomes]
-    refused = await bulk.write_stretch(ctx, resource, bulk.update_many_sql(resource), judged, done)
+    verb = own_format.TAKEN_BACK if as_it_was else None
+    refused = await bulk.write_stretch(ctx, resource, bulk.update_many_sql(resource), judged, done, verb)
     for each, error in refused:
         done[each.line.place].problem = problems.from_driver(error)
     for each in judged:
@@ -100,7 +109,7 @@ def told_of(outcome: Outcome) -> Told:
 
 async def judge_return(
     ctx: Context, resource: Resource[Any], n: int, outcome: Told, row: Any,
-    before: Mapping[str, dict[str, Any]], spans: Spans,
+    before: Mapping[str, dict[str, Any]], spans: Spans, as_it_was: bool,
 ) -> Judged | Told:  # fmt: skip
     """The change that undoes a row's write, as far as the declaration and what happened since allow it."""
     row_id = outcome["id"]
@@ -114,7 +123,10 @@ async def judge_return(
         return {"r": "not_in_log", "id": row_id}
     may = resource.may.remove if is_new else resource.may.change
     try:
-        after = await store.judge_change(ctx, resource, row, values, may, None)
+        if as_it_was:
+            after = own_format.changed_to(resource, row, values)
+        else:
+            after = await store.judge_change(ctx, resource, row, values, may, None)
     except Problem as problem:
         return {"r": "failed", "id": row_id, "faults": faults_of(problem)}
     line = Line(n, Op(op="change", id=row_id), None)
