@@ -162,6 +162,12 @@ class Resource(Generic[R]):
         return (self.table.__doc__ or self.name).strip().split("\n")[0]
 
 
+def one_of(resource: Resource[Any]) -> str:
+    """One of them in words: `an api key`."""
+    noun = resource.singular.replace("_", " ")
+    return f"an {noun}" if noun[0] in "aeio" else f"a {noun}"
+
+
 @dataclass(frozen=True)
 class Verb:
     """What is more than a plain write: a plain function `(context, row, body) -> row` served at `/{id}/<its name>`.

@@ -1,18 +1,11 @@
 """The round trip: what leaves in the house's own format comes back into another server, and leaves it as the same bytes."""
 
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import orjson
 import pytest
 
 from guildhouse import app
-from guildhouse.accounts.access_token import make_access_token
-from guildhouse.accounts.session import sessions
-from guildhouse.config import load
-from guildhouse.kernel import store
 from guildhouse.kernel.actor import HOUSE
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import Note
@@ -22,29 +15,10 @@ from guildhouse.kernel.importing.running import run_import
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.server import Server
 from guildhouse.kernel.tasks import Work
-from tests.cast import Caller, Cast, client_of, signed_in
-from tests.conftest import RUN, dsn_of, emptied, tell
+from tests.cast import Caller, Cast, at_home
 from tests.contracts.samples import Sample
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-async def far_stage(server_dsn: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Any]:
-    """Another server, with nobody on it; nothing works there by itself."""
-    name = f"test_{RUN}_{uuid4().hex}"
-    await tell(server_dsn, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
-    config = load(data=tmp_path_factory.mktemp("far"), limits=0, pool=5, workers="none")
-    async with app.running(config, dsn_of(server_dsn, name)) as running:
-        yield running
-    await tell(server_dsn, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-@pytest.fixture
-async def olga(far_stage: app.Running) -> Caller:
-    """The admin of the other server, which has nobody else."""
-    await emptied(far_stage.server)
-    return await signed_in(far_stage.server, far_stage.asgi, "Olga", "admin", {"listed": False})
 
 
 async def moved(near: Server, far: Server, resource: Resource[Any], but: str = "") -> None:
@@ -55,17 +29,6 @@ async def moved(near: Server, far: Server, resource: Resource[Any], but: str = "
         ctx = Context(far.house, connection, HOUSE, Note())
         found = await own_format.load(ctx, resource, [dict(each) for each in records])
     assert [outcome.problem for outcome, _ in found if outcome.problem] == []
-
-
-async def as_themselves(far: app.Running, person: Caller) -> Caller:
-    """A person of the first server, signed in on the other one, where their account came to."""
-    async with far.server.database.writing(Note()) as connection:
-        ctx, now = Context(far.server.house, connection, HOUSE, Note()), datetime.now(UTC)
-        session = await store.create(ctx, sessions, {
-            "person_id": person.id, "device": "test", "address": "local", "refresh_hash": person.id,
-            "spent_hashes": [], "last_seen_at": now, "expires_at": now + timedelta(days=1),
-        }, verb="created")  # fmt: skip
-    return Caller(client_of(far.asgi, make_access_token(far.server, session)), person.id, person.name)
 
 
 async def brought(far: app.Running, olga: Caller, resource: Resource[Any], content: bytes, *verbs: str) -> Any:
@@ -100,7 +63,7 @@ async def test_what_is_loaded_elsewhere_leaves_it_as_the_same_bytes(
     assert sum(row["written"].values()) == len(lines) and "failed" not in row["written"], row
     for each in (each for each in others if each.name not in below):
         await moved(cast.server, far_stage.server, each)
-    there = await as_themselves(far_stage, sample.owner)
+    there = await at_home(far_stage.server, far_stage.asgi, sample.owner)
     again = (await there.get(f"/v1/{resource.path}:export?format=guildhouse")).content
     assert again == content
     history = (await there.get(f"/v1/{resource.path}/{sample.row['id']}/history")).json()["data"]
