@@ -11,7 +11,18 @@ import asyncpg
 import typer
 
 from guildhouse import config
-from guildhouse.commands import auditing, describing, forecasting, importing, mending, migrating, serving, where
+from guildhouse.accounts.unzipping import is_takeout
+from guildhouse.commands import (
+    arriving,
+    auditing,
+    describing,
+    forecasting,
+    importing,
+    mending,
+    migrating,
+    serving,
+    where,
+)
 from guildhouse.commands import backup as backing_up
 from guildhouse.commands import demo as demonstrating
 from guildhouse.commands import doctor as examining
@@ -125,10 +136,12 @@ def demo(
 @cli.command("import")
 def import_(
     file: Annotated[
-        Path, typer.Argument(help="The file: CSV, XLSX, JSON, NDJSON, or one of the formats known by name.")
+        Path, typer.Argument(help="The file: CSV, XLSX, JSON, NDJSON, a format known by name, or a person's take-out.")
     ],
-    resource: Annotated[str, typer.Option(help="What its rows are, such as jobs.")],
     person: Annotated[str, typer.Option("--as", help="The e-mail address of the person whose import it is.")],
+    resource: Annotated[
+        str | None, typer.Option(help="What its rows are, such as jobs, where it does not say so.")
+    ] = None,
     constants: Annotated[list[str] | None, typer.Option("--set", help="field=value, the same for all rows.")] = None,
     duplicates: Annotated[
         importing.Policy, typer.Option(help="What to do with rows that may be here already.")
@@ -140,7 +153,10 @@ def import_(
     settings = config.load()
     asked = importing.Asked(file.absolute(), resource, person, constants or [], duplicates, wrong_rows, apply)
     with present_database(settings, complain) as dsn:
-        asyncio.run(importing.bring(settings, dsn, asked, say))
+        if is_takeout(asked.file) or (resource is None and file.suffix == ".zip"):  # a cut one is told so
+            asyncio.run(arriving.bring(settings, dsn, asked.file, person, say, apply=apply))
+        else:
+            asyncio.run(importing.bring(settings, dsn, asked, say))
 
 
 @intakes.command("undo")

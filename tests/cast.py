@@ -81,15 +81,21 @@ async def signed_in(server: Server, edge: Edge, name: str, role: str, values: Ma
     """A person with a session; no password is hashed, because that takes longer than most tests."""
     async with server.database.writing(Note(reason="cast")) as connection:
         ctx = Context(server.house, connection, HOUSE, Note(reason="cast"))
-        now = datetime.now(UTC)
         person = await store.create(ctx, people, {
             "email": f"{name.lower()}@example.org", "name": name, "role": role, **values,
         }, verb="created")  # fmt: skip
+    return await at_home(server, edge, Caller(client_of(edge), person.id, name))
+
+
+async def at_home(server: Server, edge: Edge, person: Caller) -> Caller:
+    """A person of whom this server has a row, signed in there."""
+    async with server.database.writing(Note(reason="cast")) as connection:
+        ctx, now = Context(server.house, connection, HOUSE, Note(reason="cast")), datetime.now(UTC)
         session = await store.create(ctx, sessions, {
             "person_id": person.id, "device": "test", "address": "local", "refresh_hash": person.id,
             "spent_hashes": [], "last_seen_at": now, "expires_at": now + timedelta(days=1),
         }, verb="created")  # fmt: skip
-    return Caller(client_of(edge, make_access_token(server, session)), person.id, name)
+    return Caller(client_of(edge, make_access_token(server, session)), person.id, person.name)
 
 
 def client_of(edge: Edge, token: str | None = None) -> AsyncClient:

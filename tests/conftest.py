@@ -25,7 +25,7 @@ from guildhouse.kernel.server import Server
 from guildhouse.kernel.tables import METADATA
 from guildhouse.kernel.tasks import feeder
 from guildhouse.kernel.telemetry import configure_logs
-from tests.cast import Cast, assemble
+from tests.cast import Caller, Cast, assemble, signed_in
 
 configure_logs(load())
 # The process that runs the tests: with workers it is their parent. Databases are named for it, so that those of a run
@@ -138,6 +138,26 @@ async def stage(server_dsn: str, template: str, tmp_path_factory: pytest.TempPat
     async with app.running(config, dsn_of(server_dsn, name)) as running:
         yield running
     await tell(server_dsn, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+async def far_stage(
+    server_dsn: str, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[app.Running]:
+    """Another server, with a database of its own; nothing works there in the background."""
+    name = f"test_{RUN}_{uuid4().hex}"
+    await tell(server_dsn, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+    config = load(data=tmp_path_factory.mktemp("far"), limits=0, pool=5, workers="none")
+    async with app.running(config, dsn_of(server_dsn, name)) as running:
+        yield running
+    await tell(server_dsn, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def olga(far_stage: app.Running) -> Caller:
+    """The admin of the other server, which has nobody else."""
+    await emptied(far_stage.server)
+    return await signed_in(far_stage.server, far_stage.asgi, "Olga", "admin", {"listed": False})
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from guildhouse.kernel.actor import covers
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import Denied, invalid
 from guildhouse.kernel.may import is_person, signed_in
-from guildhouse.kernel.resource import Find, Keep, Log, May, Resource, Shapes
+from guildhouse.kernel.resource import Carry, Find, Keep, Log, May, Resource, Shapes
 from guildhouse.kernel.row import Row
 from guildhouse.kernel.scopes import scope
 from guildhouse.kernel.shapes import Line, Moment, ReadShape, Shape
@@ -102,6 +102,7 @@ api_keys = Resource(
     rules=(keys_do_not_grow,),
     find=Find(sort=("created_at",)),
     log=Log(hidden=("key_hash",)),
+    carry=Carry(stays=True),
     keep=Keep(trash_days=30),
 )
 

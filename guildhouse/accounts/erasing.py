@@ -1,13 +1,11 @@
 """Erase me: an account goes for good, with all that lives by it, and the log forgets every value it held of any of that.
 
-What is the person's own has a column `person_id` or leads to the person by a foreign key; an invitation to their
-address is theirs too. What others own stays, and says no more than an id of whom it was about: no row has it any more.
-The log keeps that something was done, when, and under which id; its chain still verifies. Files of purged rows are
-rewritten; backups are not. What an admin holds is not erased.
+What is the person's own, `owning.py` says. What others own stays, and says no more than an id of whom it was about: no
+row has it any more. The log keeps that something was done, when, and under which id; its chain still verifies. Files of
+purged rows are rewritten; backups are not. What an admin holds is not erased.
 """
 
-from sqlalchemy import or_, select
-
+from guildhouse.accounts.owning import any_of, named
 from guildhouse.accounts.person import Email, Person, an_admin_stays, is_self, people
 from guildhouse.accounts.secrets import password_fits
 from guildhouse.accounts.session import WrongPassword
@@ -21,6 +19,7 @@ from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.retaining.shelving import forget_person
 from guildhouse.kernel.row import Row
+from guildhouse.kernel.select import numbered
 from guildhouse.kernel.shapes import Shape
 from guildhouse.kernel.tasks import Task, Work
 from guildhouse.kernel.writing import held, perform
@@ -47,7 +46,7 @@ async def erase(call: Call) -> Answer:
         row: Person = await held(call, ctx, people)
         await check(ctx, row, farewell)
         for resource in ctx.house.resources.values():
-            for own in await owned(ctx, resource, row):
+            for own in await named_rows(ctx, resource, row):
                 await store.erase(ctx, resource, own)
         await store.erase(ctx, people, row)
         await idempotency.forget(ctx, row.id)
@@ -68,14 +67,13 @@ async def check(ctx: Context, row: Person, farewell: Farewell) -> None:
     await an_admin_stays(ctx, row, Person.of({**row.values(), "deleted_at": ctx.now}))
 
 
-async def owned(ctx: Context, resource: Resource[Row], person: Person) -> list[Row]:
-    """The rows of a resource that are the person's own, in the trash or not."""
-    table, wanted = resource.sql_table, []
-    if "person_id" in resource.columns:
-        wanted.append(table.c.person_id == person.id)
-    if "email" in resource.log.personal and resource is not people:
-        wanted.append(table.c.email == person.email)
-    return [resource.table.of(record) for record in await ctx.all(select(table).where(or_(*wanted)))] if wanted else []
+async def named_rows(ctx: Context, resource: Resource[Row], person: Person) -> list[Row]:
+    """The rows of a resource that name the person, in the trash or not; what lives by them goes with them."""
+    wanted = any_of(named(resource, person))
+    if wanted is None:
+        return []
+    sql = numbered(f'SELECT * FROM "{resource.name}" WHERE {wanted.sql}')
+    return [resource.table.of(record) for record in await ctx.connection.fetch(sql, *wanted.values)]
 
 
 async def forget_in_files(work: Work) -> None:

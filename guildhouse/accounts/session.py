@@ -19,7 +19,7 @@ from guildhouse.kernel.door import Door
 from guildhouse.kernel.errors import Denied, Unauthenticated
 from guildhouse.kernel.may import anyone, is_person
 from guildhouse.kernel.request import Call
-from guildhouse.kernel.resource import Find, Keep, Log, May, Resource, Shapes, Verb
+from guildhouse.kernel.resource import Carry, Find, Keep, Log, May, Resource, Shapes, Verb
 from guildhouse.kernel.row import Row
 from guildhouse.kernel.scopes import scope
 from guildhouse.kernel.shapes import ReadShape, Shape
@@ -116,6 +116,7 @@ sessions = Resource(
     may=May(remove=is_person("person_id")),
     find=Find(sort=("created_at",)),
     log=Log(hidden=("refresh_hash", "spent_hashes"), personal=("device", "address")),
+    carry=Carry(stays=True),
     keep=Keep(trash_days=30),
 )
 

@@ -18,10 +18,11 @@ from guildhouse.kernel.db import Note, fetch
 from guildhouse.kernel.errors import Problem
 from guildhouse.kernel.files import PIECE
 from guildhouse.kernel.ids import as_id, new_id
-from guildhouse.kernel.importing import import_
+from guildhouse.kernel.importing import documents, import_
 from guildhouse.kernel.importing.import_ import Import, imports
-from guildhouse.kernel.importing.import_doors import View, importable, new_import, wrong_csv
+from guildhouse.kernel.importing.import_doors import View, importable, new_import, wrong_rows
 from guildhouse.kernel.importing.running import run_import
+from guildhouse.kernel.importing.sources import Unreadable
 from guildhouse.kernel.importing.unpacking import upload_of
 from guildhouse.kernel.server import Server
 from guildhouse.kernel.tasks import Work
@@ -35,7 +36,7 @@ class Asked:
     """What somebody asks of an import on the command line."""
 
     file: Path
-    resource: str
+    resource: str | None
     person: str
     constants: Sequence[str]
     duplicates: Policy
@@ -121,16 +122,13 @@ def told(what: str, row: Import, counts: str = "") -> str:
 
 async def taken_in(server: Server, asked: Asked, say: Say) -> Desk:
     """The file in the server's store, and its import."""
-    resource = importable(server.house).get(asked.resource)
-    if resource is None:
-        raise NotDone(f"Rows can be imported into: {', '.join(importable(server.house))}.")
     if not asked.file.is_file():
         raise NotDone(f"There is no file {asked.file}.")
-    async with server.database.reading() as connection:
-        records = await fetch(connection, BY_EMAIL, email=asked.person.lower())
-        if not records:
-            raise NotDone(f"Nobody here has the e-mail address {asked.person}.")
-        actor = await server.identity.actor_of(connection, records[0]["id"])
+    resource = importable(server.house).get(asked.resource or await noun_in(asked.file))
+    if resource is None:
+        raise NotDone(f"Say with --resource what its rows are. Rows can be imported into: "
+                      f"{', '.join(importable(server.house))}.")  # fmt: skip
+    actor = await person_of(server, asked.person)
     if asked.file.stat().st_size == 0:
         raise NotDone(f"The file {asked.file} is empty.")
     import_id, note = new_id(), Note(actor=actor.id, reason="command line")
@@ -138,6 +136,24 @@ async def taken_in(server: Server, asked: Asked, say: Say) -> Desk:
     async with server.database.writing(note) as connection:
         await new_import(Context(server.house, connection, actor, note), resource, import_id, asked.file.name, stored)
     return Desk(server, actor, import_id, say)
+
+
+async def noun_in(file: Path) -> str:
+    """The noun that the first line of a file in the house's own format names; nothing, where it is no such file."""
+    try:
+        with await asyncio.to_thread(file.open, encoding="utf-8") as opened:
+            return documents.own_header(opened)[0].replace("_", "-")
+    except (Unreadable, UnicodeError):
+        return ""
+
+
+async def person_of(server: Server, email: str) -> Actor:
+    """Whoever has this e-mail address. Raises `NotDone`."""
+    async with server.database.reading() as connection:
+        records = await fetch(connection, BY_EMAIL, email=email.lower())
+        if not records:
+            raise NotDone(f"Nobody here has the e-mail address {email}.")
+        return await server.identity.actor_of(connection, records[0]["id"])
 
 
 async def pieces(file: Path) -> AsyncIterator[bytes]:
@@ -164,7 +180,7 @@ async def write_wrong_rows(desk: Desk, place: Path | None) -> None:
     async with desk.acting() as (_, row):
         pass
     with await asyncio.to_thread(place.open, "wb") as file:
-        async for chunk in wrong_csv(View(desk.server, desk.actor, "en"), row):
+        async for chunk in wrong_rows(View(desk.server, desk.actor, "en"), row):
             file.write(chunk)
 
 

@@ -269,21 +269,22 @@ def changed_values(resource: Resource[Any], op: Op) -> dict[str, Any]:
 
 
 async def write_stretch(
-    ctx: Context, resource: Resource[Any], sql: str, judged: list[Judged], outcomes: list[Outcome]
-) -> list[Refused]:
+    ctx: Context, resource: Resource[Any], sql: str, judged: list[Judged], outcomes: list[Outcome],
+    verb: str | None = None,
+) -> list[Refused]:  # fmt: skip
     """Write rows in one statement; if the database refuses one, halve until it is alone, so that the others go in."""
     if not judged:
         return []
     rows = orjson.dumps([stored(resource, each.after) for each in judged]).decode()
     try:
         async with savepoint(ctx.connection):
-            ctx.xid = await ctx.connection.fetchval(sql, ctx.saying(None), rows, ctx.now)
+            ctx.xid = await ctx.connection.fetchval(sql, ctx.saying(verb), rows, ctx.now)
     except asyncpg.PostgresError as error:
         half = len(judged) // 2
         if half == 0:
             return [Refused(judged[0], error)]
-        refused = await write_stretch(ctx, resource, sql, judged[:half], outcomes)
-        return refused + await write_stretch(ctx, resource, sql, judged[half:], outcomes)
+        refused = await write_stretch(ctx, resource, sql, judged[:half], outcomes, verb)
+        return refused + await write_stretch(ctx, resource, sql, judged[half:], outcomes, verb)
     for each in judged:
         ctx.memo.pop((resource.name, each.after.id), None)
         ctx.written.append((resource.name, each.after.scopes))

@@ -16,6 +16,7 @@ from guildhouse.kernel.row import Values
 JSON, NDJSON, CSV, MSGPACK = "json", "ndjson", "csv", "msgpack"
 XLSX, PDF, OWN = "xlsx", "pdf", "guildhouse"
 EVENT_STREAM = "text/event-stream"  # not a format of rows: a row that goes on, see `following.py`
+OWN_VERSION = 1  # of the house's own format
 MEDIA_TYPES = {
     JSON: "application/json",
     NDJSON: "application/x-ndjson",

@@ -62,7 +62,7 @@ async def read_history(call: Call, resource: Resource[Any]) -> Answer:
         record = await open_past(call, connection, resource)
         entries = await changes.of_row(connection, resource.name, call.row_id, limit=MOST)
     told = [
-        entry_of(resource, call, change, hidden)
+        entry_of(resource, call.server.tail.epoch, change, hidden)
         for change, hidden in with_hidden(resource, call.actor, record, entries)
         if is_told(call.actor, change, hidden)
     ]
@@ -99,7 +99,7 @@ def is_told(actor: Actor, change: Change, hidden: set[str]) -> bool:
     )
 
 
-def entry_of(resource: Resource[Any], call: Call, change: Change, hidden: set[str]) -> dict[str, Any]:
+def entry_of(resource: Resource[Any], epoch: str, change: Change, hidden: set[str]) -> dict[str, Any]:
     """One change as the actor is told it."""
     before, after = typed(resource, change.before or {}), typed(resource, change.after or {})
     fields = [name for name in resource.readable if name in {**before, **after} and name not in hidden]
@@ -110,7 +110,7 @@ def entry_of(resource: Resource[Any], call: Call, change: Change, hidden: set[st
         "actor_id": change.actor,
         "reason": change.reason,
         "request_id": change.request_id,
-        "position": str(Position(call.server.tail.epoch, change.pos)) if change.pos else None,
+        "position": str(Position(epoch, change.pos)) if change.pos else None,
         "changes": {name: {"from": before.get(name), "to": after.get(name)} for name in fields},
     }
 

@@ -26,7 +26,7 @@ from guildhouse.kernel.manifest import House
 from guildhouse.kernel.may import Predicate, anyone, nobody, signed_in
 from guildhouse.kernel.reading import list_rows
 from guildhouse.kernel.request import Call
-from guildhouse.kernel.resource import Resource, Verb
+from guildhouse.kernel.resource import Resource, Verb, one_of
 from guildhouse.kernel.server import Server
 from guildhouse.kernel.writing import act_on_row, change_row, create_row, purge_row, remove_row, restore_row
 
@@ -82,12 +82,6 @@ def writing_doors(resource: Resource[Any]) -> Iterator[Door]:
         yield door("DELETE", f"{base}/{{id}}", "write", f"Move {one} to the trash", remove_row)
         yield door("POST", f"{base}/{{id}}/restore", "write", f"Bring {one} back from the trash", restore_row)
         yield door("POST", f"{base}/{{id}}/purge", "write", f"Delete {one} of the trash for good", purge_row)
-
-
-def one_of(resource: Resource[Any]) -> str:
-    """One of them in words: `an api key`."""
-    noun = resource.singular.replace("_", " ")
-    return f"an {noun}" if noun[0] in "aeio" else f"a {noun}"
 
 
 def verb_door(resource: Resource[Any], verb: Verb) -> Door:

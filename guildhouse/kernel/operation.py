@@ -15,7 +15,7 @@ from guildhouse.kernel import store
 from guildhouse.kernel.bulk import WRITES
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.may import Predicate, is_person, nobody, signed_in, value_in
-from guildhouse.kernel.resource import Find, Keep, May, Resource, Shapes, Verb
+from guildhouse.kernel.resource import Carry, Find, Keep, May, Resource, Shapes, Verb
 from guildhouse.kernel.row import Base, Row
 from guildhouse.kernel.scopes import scope
 from guildhouse.kernel.shapes import ReadShape
@@ -134,6 +134,7 @@ operations = Resource(
     may=May(read=signed_in, create=nobody),
     stages=STAGES,
     find=Find(filter=("status",), sort=("created_at",)),
+    carry=Carry(stays=True),
     keep=Keep(total_days=365, since="finished_at"),
 )
 

@@ -90,6 +90,7 @@ class Carry:
     `references` are the resources that `<name>_id` leads to: a file may name the row by its key instead, as `job.source`.
     `headers` are other names of a field in people's files, `words` other words for its values, `pay` the fields that one
     cell about pay fills (low, high, currency, period), `shapes` where foreign formats are declared.
+    Rows that prove something on their server, or are work of it, are of no use elsewhere: the noun `stays`.
     """
 
     key: tuple[str, ...] = ()
@@ -101,6 +102,7 @@ class Carry:
     words: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     pay: tuple[str, str, str, str] | None = None
     shapes: tuple[str, ...] = ()
+    stays: bool = False
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,12 @@ class Resource(Generic[R]):
     def summary(self) -> str:
         """The first sentence of the row's docstring."""
         return (self.table.__doc__ or self.name).strip().split("\n")[0]
+
+
+def one_of(resource: Resource[Any]) -> str:
+    """One of them in words: `an api key`."""
+    noun = resource.singular.replace("_", " ")
+    return f"an {noun}" if noun[0] in "aeio" else f"a {noun}"
 
 
 @dataclass(frozen=True)

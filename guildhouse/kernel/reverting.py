@@ -4,7 +4,7 @@ A row that somebody has changed since stays as it is, and its outcome says so; a
 is as it was before is no work.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from guildhouse.kernel.bulk import Judged, Line, Op, Outcome, Verdict
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import Conflict, NotFound, Problem
 from guildhouse.kernel.history import typed
+from guildhouse.kernel.may import Predicate
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.row import BASE_COLUMNS
 
@@ -39,7 +40,27 @@ class Written:
     whole: bool = True
 
 
-async def revert(ctx: Context, resource: Resource[Any], writes: Sequence[Written]) -> list[Outcome]:
+@dataclass(frozen=True, slots=True)
+class WayBack:
+    """How a row gets its values of before: judged by `judge`, and told in the log as `verb`, or as a plain change."""
+
+    judge: Callable[[Context, Resource[Any], Any, Mapping[str, Any], Predicate], Awaitable[Any]]
+    verb: str | None = None
+
+
+async def by_the_rules(
+    ctx: Context, resource: Resource[Any], row: Any, values: Mapping[str, Any], may: Predicate
+) -> Any:
+    """As if the change were made by hand."""
+    return await store.judge_change(ctx, resource, row, values, may, None)
+
+
+BY_THE_RULES = WayBack(by_the_rules)
+
+
+async def revert(
+    ctx: Context, resource: Resource[Any], writes: Sequence[Written], way: WayBack = BY_THE_RULES
+) -> list[Outcome]:
     """Undo these writes as far as the declaration allows it to the actor; each outcome is at the place of its write."""
     rows = await ctx.connection.fetch(bulk.ids_sql(resource), [each.id for each in writes])
     now = {record["id"]: resource.table.of(record) for record in rows}
@@ -50,14 +71,15 @@ async def revert(ctx: Context, resource: Resource[Any], writes: Sequence[Written
     for n, each in enumerate(writes):
         known = before.get(each.id, {}), left.get(each.id, {})
         try:
-            found = await judge_return(ctx, resource, n, each, now.get(each.id), *known)
+            found = await judge_return(ctx, resource, n, each, now.get(each.id), *known, way)
         except (ChangedMeanwhile, NotInTheLog, NotFound) as reason:
             outcomes[n] = Outcome("kept", each.id, problem=reason)
         except Problem as problem:
             outcomes[n] = Outcome("failed", each.id, problem=problem)
         else:
             judged += [found] if found else []
-    for refused, error in await bulk.write_stretch(ctx, resource, bulk.update_many_sql(resource), judged, outcomes):
+    sql = bulk.update_many_sql(resource)
+    for refused, error in await bulk.write_stretch(ctx, resource, sql, judged, outcomes, way.verb):
         outcomes[refused.line.place] = Outcome("failed", refused.before.id, problem=problems.from_driver(error))
     return outcomes
 
@@ -76,7 +98,7 @@ async def left_by(
 
 async def judge_return(
     ctx: Context, resource: Resource[Any], n: int, write: Written, row: Any,
-    before: dict[str, Any], left: dict[str, Any],
+    before: dict[str, Any], left: dict[str, Any], way: WayBack,
 ) -> Judged | None:  # fmt: skip
     """The change that takes a row back to before; None where it is so already. Raises why it stays as it is."""
     if row is None or not ctx.actor.sees(row.scopes):
@@ -89,7 +111,7 @@ async def judge_return(
     if not values or not values.keys().isdisjoint(resource.log.hidden):
         raise NotInTheLog
     status, may = meant(resource, row, values)
-    after = await store.judge_change(ctx, resource, row, values, may, None)
+    after = await way.judge(ctx, resource, row, values, may)
     return Judged(Line(n, Op(op="change", id=row.id), None), status, row, after) if after else None
 
 

@@ -96,3 +96,18 @@ def test_wrong_constants_and_unknown_imports(brings: Brings, dsn: str, config: C
         brings(CALLS, "reminders", "ada@example.org", "nothing=1")
     with pytest.raises(NotDone, match="no import"):
         asyncio.run(importing.take_back(config, dsn, "x", print))
+
+
+def test_a_file_in_the_houses_own_format_says_itself_what_it_holds(dsn: str, config: Config, brings: Brings) -> None:
+    with pytest.raises(NotDone, match="--resource"):
+        brings(resource="")
+    ask(dsn, "UPDATE people SET role = 'admin', scopes = '{members,moderators}'")
+    person = ask(dsn, "SELECT id FROM people")[0][0]
+    about = '{"guildhouse":1,"resource":"reminders","fields":["id","created_at","person_id","text","due_at"]}'
+    row = (
+        f'{{"id":"019a9f3c-7c00-7000-8000-000000000001","created_at":"2025-01-02T03:04:05Z","person_id":"{person}",'
+        '"text":"Call Ben","due_at":"2030-01-02T00:00:00Z"}'
+    )
+    said = brings(f"{about}\n{row}\n", "", apply=True)
+    assert "Read 1 rows as guildhouse" in said and "Applied: 1 created." in said
+    assert ask(dsn, "SELECT text, created_at::date::text FROM reminders") == [("Call Ben", "2025-01-02")]

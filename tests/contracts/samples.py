@@ -71,6 +71,32 @@ async def export(cast: Cast) -> Sample:
     return Sample(cast.ada, row, cast.cleo)
 
 
+async def takeout(cast: Cast) -> Sample:
+    row = await cast.ada.made("/v1/takeouts", {})
+    return Sample(cast.ada, await packed(cast.ada, row["id"]), cast.cleo)
+
+
+async def packed(caller: Caller, takeout_id: str) -> dict[str, Any]:
+    """The take-out, once it has come to an end."""
+    for _ in range(400):
+        row: dict[str, Any] = (await caller.get(f"/v1/takeouts/{takeout_id}")).json()
+        if row["finished_at"]:
+            return row
+        await sleep(0.05)
+    raise AssertionError(f"the take-out did not come to an end: {row}")
+
+
+async def arrival(cast: Cast) -> Sample:
+    response = await cast.otto.client.post("/v1/arrivals?name=mina.zip", content=b"no archive")
+    assert response.status_code == 202, response.text
+    for _ in range(400):
+        row: dict[str, Any] = (await cast.otto.get(f"/v1/arrivals/{response.json()['id']}")).json()
+        if row["finished_at"]:
+            break
+        await sleep(0.05)
+    return Sample(cast.otto, row, cast.cleo)
+
+
 async def organization(cast: Cast) -> Sample:
     body = {"name": "Analytical Engines", "kind": "employer"}
     row = await cast.ada.made("/v1/organizations", body)
@@ -224,6 +250,7 @@ SAMPLES: dict[str, Make] = {
     "api_keys": api_key,
     "applications": application,
     "candidates": candidate,
+    "arrivals": arrival,
     "imports": import_,
     "exports": export,
     "holds": hold,
@@ -239,4 +266,5 @@ SAMPLES: dict[str, Make] = {
     "reminders": reminder,
     "sessions": session,
     "stages": stage,
+    "takeouts": takeout,
 }

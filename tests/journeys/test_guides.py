@@ -147,6 +147,7 @@ SESSIONS = [
     ("move-in-move-out",),
     ("backup-and-restore",),
     ("take-data-out",),
+    ("move-between-servers",),
 ]
 
 

@@ -12,12 +12,10 @@ from guildhouse.kernel.exporting.fetching import fetched_lines
 from guildhouse.kernel.exporting.snapshot import Snapshot
 from guildhouse.kernel.exporting.telling import Telling
 from guildhouse.kernel.exporting.wanted import Wanted, wanted_of
-from guildhouse.kernel.formats import CSV, JSON, NDJSON, OWN, PDF, XLSX, csv_line, dumps
+from guildhouse.kernel.formats import CSV, JSON, NDJSON, OWN, OWN_VERSION, PDF, XLSX, csv_line, dumps
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.select import fetch_count
-
-OWN_VERSION = 1
 
 
 class TooManyRows(Invalid):

@@ -20,7 +20,7 @@ from guildhouse.kernel.exporting.wanted import refuse_unseen
 from guildhouse.kernel.i18n import choose_language
 from guildhouse.kernel.may import is_person, signed_in, value_in
 from guildhouse.kernel.operation import anyone_of_the_house
-from guildhouse.kernel.resource import Find, Keep, Log, May, Resource, Shapes, Verb
+from guildhouse.kernel.resource import Carry, Find, Keep, Log, May, Resource, Shapes, Verb
 from guildhouse.kernel.row import Row
 from guildhouse.kernel.scopes import scope
 from guildhouse.kernel.shapes import ReadShape, Shape
@@ -160,6 +160,7 @@ exports = Resource(
     stages=STAGES,
     find=Find(filter=("status",), sort=("created_at",)),
     log=Log(hidden=("ended_with",)),
+    carry=Carry(stays=True),
     keep=Keep(trash_days=1),
 )
 

@@ -80,8 +80,8 @@ def wanted_of(house: House, resource: Resource[Any], query: Sequence[tuple[str, 
 
 
 def own_fields(resource: Resource[Any]) -> tuple[str, ...]:
-    """What the house's own format has of a row: its id, and all that is not the kernel's to set anew."""
-    return ("id", *(name for name in resource.readable if name not in BASE_COLUMNS))
+    """What the house's own format has of a row: its id, when it was made, and all that is not the kernel's to set anew."""
+    return ("id", "created_at", *(name for name in resource.readable if name not in BASE_COLUMNS))
 
 
 def refuse_unseen(actor: Actor, wanted: Wanted) -> None:

@@ -13,13 +13,16 @@ from guildhouse.kernel.actor import HOUSE, Actor
 from guildhouse.kernel.bulk import Op, Outcome, ShownOnce
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import Note
-from guildhouse.kernel.errors import Denied, Invalid, Problem
-from guildhouse.kernel.importing.import_ import Import, WrongRowsInAtomic, imports
+from guildhouse.kernel.errors import Invalid, Problem
+from guildhouse.kernel.importing import own_format
+from guildhouse.kernel.importing.import_ import Import, WrongRowsInAtomic, imports, is_own
 from guildhouse.kernel.importing.importable import ID
 from guildhouse.kernel.importing.judging import (
     Chunk,
     Lector,
     Verdict,
+    check_may,
+    data_of,
     faults_of,
     op_of,
     ops_of,
@@ -96,12 +99,12 @@ async def apply_chunk(work: Work, ctx: Context, row: Import, actor: Actor, chunk
     if record is None or record["outcomes"] is not None:
         return []
     resource = work.server.house.resources[row.resource]
-    if not actor.can(f"{resource.name}.write"):
-        raise Denied
+    check_may(row, resource, actor)
     lines = await Lector(row, resource, work.server.files, actor).chunk(number, start, length)
     await plan_anew(ctx)
     ctx.actor = actor
-    told = await written(ctx, resource, row, lines, record["verdicts"])
+    write = loaded if is_own(row) else written
+    told = await write(ctx, resource, row, lines, record["verdicts"])
     await ctx.connection.execute(
         "UPDATE import_chunks SET outcomes = $3 WHERE import_id = $1 AND number = $2", row.id, number, told
     )
@@ -139,6 +142,16 @@ async def written(
             later[n] = onto(resource, chunk.lines[n], match) if match else ops[n]
     await write_into(ctx, resource, told, later)
     return told
+
+
+async def loaded(
+    ctx: Context, resource: Resource[Any], row: Import, chunk: Chunk, _verdicts: Sequence[Verdict]
+) -> list[Told]:
+    """Put the rows of a chunk back as they were; what became of each, in their order."""
+    wanted = [line for line in chunk.lines if row.decisions.get(str(line.n)) != "skip"]
+    found = await own_format.load(ctx, resource, [data_of(line) for line in wanted])
+    told = {line.n: told_of(outcome) for line, (outcome, _) in zip(wanted, found, strict=True)}
+    return [told.get(line.n, {"o": "skipped"}) for line in chunk.lines]
 
 
 def onto(resource: Resource[Any], line: Any, row_id: str) -> Op | Problem:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import orjson
 
@@ -105,6 +105,10 @@ def opened(path: Path, format_: str, said: Mapping[str, Any], shapes: Shapes) ->
         encoding, bom = sources.encoding_of(path)
         found = Found("ndjson", said.get("encoding") or encoding, bom)
         return found, columns, documents.record_rows(lines_of(path, found), columns)
+    if format_ == "guildhouse":
+        file = sources.opened_text(path, "utf-8")
+        noun, columns = documents.own_header(file)
+        return Found("guildhouse", "utf-8", holds=noun), columns, documents.own_rows(own_lines(file), columns)
     if format_ not in ("json", "html", "zip"):
         raise Unreadable("unknown-format")
     document = documents.load_document(path, format_)
@@ -139,6 +143,17 @@ def lines_of(path: Path, found: Found) -> Iterator[Any]:
         yield from documents.line_records(file)
 
 
+def own_lines(file: TextIO) -> Iterator[Any]:
+    """The records behind the first line."""
+    with file:
+        yield from documents.line_records(file)
+
+
+def holds_nul(cell: Any) -> bool:
+    """Whether a NUL is in a cell: the database keeps none, not even as an example of what is in a column."""
+    return "\0" in cell if isinstance(cell, str) else b"\\u0000" in orjson.dumps(cell, default=str)
+
+
 class Profile:
     """What is in each column of the first rows: how many cells are filled, and some of them."""
 
@@ -155,7 +170,7 @@ class Profile:
             self.filled.append(0)
             self.seen.append({})
         for place, cell in enumerate(row.cells):
-            if cell not in ("", None):
+            if cell not in ("", None) and not holds_nul(cell):
                 self.filled[place] += 1
                 if len(self.seen[place]) < 200:
                     self.seen[place].setdefault(str(cell)[:200], cell if not isinstance(cell, str) else cell[:200])
@@ -167,7 +182,7 @@ class Profile:
         return [
             {
                 "column": place,
-                "name": shown(name),
+                "name": shown(name).replace("\0", "\ufffd"),
                 "filled": self.filled[place] if place < len(self.filled) else 0,
                 "values": [shown(each) for each in self.seen[place].values()] if place < len(self.seen) else [],
             }

@@ -16,6 +16,7 @@ from typing import Any, TextIO
 
 import orjson
 
+from guildhouse.kernel.formats import OWN_VERSION
 from guildhouse.kernel.importing.sources import (
     LARGEST_JSON,
     LONGEST_CELL,
@@ -185,6 +186,29 @@ def line_records(file: TextIO) -> Iterator[Any]:
             yield Unreadable("cell-too-long")
         elif line.strip():
             yield one_record(line)
+
+
+def own_header(file: TextIO) -> tuple[str, list[str]]:
+    """The noun and the fields that the first line of a file in the house's own format names."""
+    about = one_record(file.readline(LONGEST_LINE))
+    if not isinstance(about, Mapping) or about.get("guildhouse") != OWN_VERSION:
+        raise Unreadable("another-version")
+    noun, fields = about.get("resource"), about.get("fields")
+    if not isinstance(noun, str) or not isinstance(fields, list) or len(fields) > MOST_COLUMNS:
+        raise Unreadable("broken-first-line")
+    return noun, [str(each)[:200] for each in fields]
+
+
+def own_rows(records: Iterable[Any], columns: Sequence[str]) -> Iterator[SourceRow]:
+    """The rows of a file in the house's own format: of each line all fields, as they are."""
+    for number, record in enumerate(records, 2):
+        if isinstance(record, Unreadable):
+            yield SourceRow(number, [], record.why)
+        elif not isinstance(record, Mapping):
+            yield SourceRow(number, [], "no-object")
+        else:
+            fault = None if record.keys() <= set(columns) else "other-fields"
+            yield SourceRow(number, [record.get(name) for name in columns], fault)
 
 
 def one_record(line: str) -> Any:

@@ -16,11 +16,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 from guildhouse.kernel import store
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import Conflict, Invalid, invalid
+from guildhouse.kernel.formats import OWN
 from guildhouse.kernel.importing.importable import fields_of
 from guildhouse.kernel.importing.mapping import Plan
 from guildhouse.kernel.may import is_person, nobody, value_in
 from guildhouse.kernel.operation import anyone_of_the_house
-from guildhouse.kernel.resource import Find, May, Resource, Shapes, Verb
+from guildhouse.kernel.resource import Carry, Find, May, Resource, Shapes, Verb
 from guildhouse.kernel.row import Base, Row
 from guildhouse.kernel.scopes import scope
 from guildhouse.kernel.shapes import ReadShape, Shape
@@ -44,6 +45,10 @@ class DuplicatesUndecided(Conflict):
 
 class WrongRowsInAtomic(Invalid):
     """{count} rows are wrong, and as the mode is atomic, nothing would be written. Mend them, or choose the mode `each`."""
+
+
+class AsItWas(Conflict):
+    """A file in the house's own format is loaded as it is: there is nothing to plan. Name another format in `options`."""
 
 
 class Import(Row):
@@ -122,7 +127,7 @@ class ImportMark(Base):
 class Options(Shape):
     """What to take the file for, instead of what was found. Null is for what is to be found out."""
 
-    format: Literal["csv", "xlsx", "ndjson", "json", "html", "zip"] | None = None
+    format: Literal["csv", "xlsx", "ndjson", "json", "html", "zip", "guildhouse"] | None = None
     encoding: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")] | None = None
     delimiter: Annotated[str, Field(pattern=r"^[^\r\n\"]$", examples=[";"])] | None = None
     quote: Annotated[str, Field(pattern=r"^[^\r\n]$", examples=["'"])] | None = None
@@ -202,6 +207,8 @@ def plan_fits(ctx: Context, before: Import | None, after: Import) -> None:
     """A plan names columns of the file and fields of the resource."""
     if before is None or ctx.actor.id is None or after.plan is None or before.plan == after.plan:
         return
+    if is_own(after):
+        raise AsItWas
     fields = fields_of(ctx.house.resources[after.resource])
     for n, each in enumerate(after.plan.get("columns", ())):
         if each["field"] not in fields:
@@ -217,6 +224,11 @@ def plan_fits(ctx: Context, before: Import | None, after: Import) -> None:
             )
     if after.plan.get("timezone", "UTC") not in available_timezones():
         raise invalid("/plan/timezone", "unknown-zone", "write the name of a time zone, such as Asia/Taipei")
+
+
+def is_own(row: Import) -> bool:
+    """Whether the import's file is in the house's own format: its rows are put back as they were."""
+    return (row.found or {}).get("format") == OWN
 
 
 is_owner = is_person("person_id")
@@ -251,6 +263,7 @@ imports = Resource(
     rules=(is_at_rest, plan_fits),
     stages=STAGES,
     find=Find(filter=("status", "resource"), sort=("created_at",)),
+    carry=Carry(stays=True),
 )
 
 

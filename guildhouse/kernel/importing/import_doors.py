@@ -17,13 +17,14 @@ from guildhouse.kernel.context import Context
 from guildhouse.kernel.door import Door
 from guildhouse.kernel.errors import BadRequest, Denied, Fault, NotFound, raise_if
 from guildhouse.kernel.files import Stored
-from guildhouse.kernel.formats import CSV, MEDIA_TYPES, cell, dumps
+from guildhouse.kernel.formats import CSV, MEDIA_TYPES, OWN, OWN_VERSION, cell, dumps
 from guildhouse.kernel.ids import new_id
-from guildhouse.kernel.importing.import_ import Import, imports
+from guildhouse.kernel.importing import own_format
+from guildhouse.kernel.importing.import_ import Import, imports, is_own
+from guildhouse.kernel.importing.importable import is_importable
 from guildhouse.kernel.importing.judging import VERDICTS, Lector, Line
 from guildhouse.kernel.importing.unpacking import CHUNK_ROWS, header_of, upload_of
 from guildhouse.kernel.manifest import House
-from guildhouse.kernel.may import nobody
 from guildhouse.kernel.problems import fault_body
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource
@@ -45,9 +46,9 @@ class WrongRowsQuery(BadRequest):
 
 
 def importable(house: House) -> dict[str, Resource[Any]]:
-    """The resources that rows can be imported into, by their nouns in addresses: those that are created by hand."""
-    resources = house.resources.values()
-    return {each.path: each for each in resources if each.shapes.create and each.may.create is not nobody}
+    """The resources that rows can be imported into, by their nouns in addresses: from any file, or as they were."""
+    by_hand = {each.path: each for each in house.resources.values() if is_importable(each)}
+    return {**by_hand, **own_format.loadable(house)}
 
 
 async def upload(call: Call) -> Answer:
@@ -214,21 +215,42 @@ def column_of(pointer: str, by_field: Mapping[str, int], names: list[str]) -> st
 async def read_wrong_rows(call: Call) -> Answer:
     """The rows that are wrong, or were not written, as a CSV of the same columns and one more that says why."""
     row = await held_import(call)
-    name = quote(f"{row.file_name.rpartition('.')[0] or row.file_name} - wrong rows.csv")
+    form, ending = (OWN, "guildhouse.ndjson") if is_own(row) else (CSV, "csv")
+    name = quote(f"{row.file_name.rpartition('.')[0] or row.file_name} - wrong rows.{ending}")
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}", "Cache-Control": "private, no-cache"}
-    chunks = wrong_csv(view_of(call), row)
-    return Stream(200, b"", MEDIA_TYPES[CSV], headers, chunks=chunks, receive=call.receive)
+    chunks = wrong_rows(view_of(call), row)
+    return Stream(200, b"", MEDIA_TYPES[form], headers, chunks=chunks, receive=call.receive)
+
+
+def wrong_rows(view: View, row: Import) -> AsyncIterator[bytes]:
+    """The wrong rows in the format that their file can be loaded in again."""
+    return wrong_own(view, row) if is_own(row) else wrong_csv(view, row)
+
+
+async def wrong_own(view: View, row: Import) -> AsyncIterator[bytes]:
+    """Wrong rows in the house's own format. What is wrong is in the first line: a row has its own fields only."""
+    names = header_of(row.columns)
+    found = [told async for told in told_wrong(view, row)]
+    why = {str(n): why_of(told) for n, told in enumerate(found, 2)}
+    yield dumps({"guildhouse": OWN_VERSION, "resource": row.resource, "fields": names, WRONG: why}) + b"\n"
+    for told in found:
+        yield dumps(dict(zip(names, told["cells"], strict=False))) + b"\n"
+
+
+async def told_wrong(view: View, row: Import) -> AsyncIterator[dict[str, Any]]:
+    """The rows that are wrong, or once some were written, those that were not."""
+    for verdict, outcome in [(None, "failed"), (None, "duplicate")] if row.written else [("wrong", None)]:
+        async for told in told_rows(view, row, 0, verdict, outcome):
+            yield told
 
 
 async def wrong_csv(view: View, row: Import) -> AsyncIterator[bytes]:
     """The lines of the CSV. It can be mended, and loaded again as it is: the last column is no field's."""
     names = header_of(row.columns)
     yield b"\xef\xbb\xbf" + csv_line([*names, WRONG])
-    kinds = [(None, "failed"), (None, "duplicate")] if row.written else [("wrong", None)]
-    for verdict, outcome in kinds:
-        async for told in told_rows(view, row, 0, verdict, outcome):
-            cells = [*told["cells"], *[""] * (len(names) - len(told["cells"]))][: len(names)]
-            yield csv_line([*cells, why_of(told)])
+    async for told in told_wrong(view, row):
+        cells = [*told["cells"], *[""] * (len(names) - len(told["cells"]))][: len(names)]
+        yield csv_line([*cells, why_of(told)])
 
 
 def why_of(told: Mapping[str, Any]) -> str:

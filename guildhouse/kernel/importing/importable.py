@@ -15,6 +15,7 @@ from guildhouse.kernel.errors import Fault
 from guildhouse.kernel.importing import amounts, days, values
 from guildhouse.kernel.importing.references import parts_of
 from guildhouse.kernel.importing.values import Hints, Unclear
+from guildhouse.kernel.may import nobody
 from guildhouse.kernel.resource import Resource
 
 ID = "id"
@@ -30,6 +31,11 @@ class ImportField:
     kind: str
     read: Callable[[Any, Hints], Any]
     known: tuple[str, ...] = ()
+
+
+def is_importable(resource: Resource[Any]) -> bool:
+    """Whether rows can come in from any file: they are created by hand."""
+    return resource.shapes.create is not None and resource.may.create is not nobody
 
 
 @cache

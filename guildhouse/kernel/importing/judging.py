@@ -21,8 +21,8 @@ from guildhouse.kernel.db import Note
 from guildhouse.kernel.errors import Denied, Fault, Invalid, Problem
 from guildhouse.kernel.files import Files
 from guildhouse.kernel.ids import as_id
-from guildhouse.kernel.importing import likeness
-from guildhouse.kernel.importing.import_ import Import, imports
+from guildhouse.kernel.importing import likeness, own_format
+from guildhouse.kernel.importing.import_ import Import, imports, is_own
 from guildhouse.kernel.importing.importable import ID, Assigned, fields_of, read_row
 from guildhouse.kernel.importing.likeness import alike
 from guildhouse.kernel.importing.references import resolve
@@ -42,6 +42,7 @@ ROW_FAULTS = {
     "cell-too-long": "a cell of this row is longer than any field takes",
     "wrong-encoding": "some bytes of this row are no characters in the encoding that the file is read in",
     "broken-json": "this line is not JSON",
+    "other-fields": "this line has fields that the first line of the file does not name",
     "no-object": "this is no object with names and values",
 }
 
@@ -73,6 +74,7 @@ class Lector:
         plan = row.plan or {}
         fields, zone = fields_of(resource), plan.get("timezone", "UTC")
         self.constants = plan.get("constants", {})
+        self.names = [each["name"] for each in row.columns]
         self.assigned = [
             Assigned(each["column"], fields[each["field"]], hints_of(each, zone))
             for each in plan.get("columns", ())
@@ -94,6 +96,8 @@ class Lector:
         line, fault, cells = orjson.loads(raw)
         if fault:
             return Line(n, line, cells, {}, [Fault("", fault, ROW_FAULTS[fault])])
+        if is_own(self.row):
+            return Line(n, line, cells, dict(zip(self.names, cells, strict=True)), [])
         data, faults = read_row(self.resource, self.assigned, self.constants, cells)
         if data.get(ID) == "me":
             data[ID] = self.actor.id
@@ -108,16 +112,15 @@ def hints_of(column: Mapping[str, Any], zone: str) -> Hints:
 async def run_judging(work: Work, row: Import, actor: Actor, number: int, start: int, length: int) -> bool:
     """Judge one chunk and store the verdicts; False when somebody has cancelled."""
     resource = work.server.house.resources[row.resource]
-    if not actor.can(f"{resource.name}.write"):
-        raise Denied
+    check_may(row, resource, actor)
     chunk = await Lector(row, resource, work.server.files, actor).chunk(number, start, length)
     async with work.writing(Note(actor=actor.id, request_id=work.id)) as ctx:
         now = await ctx.find(imports, row.id, lock=True)
         if now is None or now.status != "judging":
             return False
         ctx.actor = actor
-        verdicts = await judge_lines(ctx, resource, chunk.lines)
-        await mark_repeats(ctx, resource, row.id, chunk.lines, verdicts)
+        judge = judge_own if is_own(row) else judge_any
+        verdicts = await judge(ctx, resource, row.id, chunk.lines)
         kept = await ctx.connection.fetchval(
             "UPDATE import_chunks SET verdicts = $3 WHERE import_id = $1 AND number = $2 AND verdicts IS NULL RETURNING 1",
             row.id, number, verdicts,
@@ -143,9 +146,43 @@ async def judge_lines(ctx: Context, resource: Resource[Any], lines: Sequence[Lin
     return [verdict or other_verdict(outcome) for verdict, outcome in zip(verdicts, outcomes, strict=True)]
 
 
+def check_may(row: Import, resource: Resource[Any], actor: Actor) -> None:
+    """Raise `Denied` where the actor may not write such rows (any more), or may not put them back as they were."""
+    if not actor.can(f"{resource.name}.write"):
+        raise Denied
+    if is_own(row):
+        own_format.check_loader(actor)
+
+
+async def judge_any(ctx: Context, resource: Resource[Any], import_id: str, lines: Sequence[Line]) -> list[Verdict]:
+    """The verdicts on rows of any file, by those that are here and by the earlier ones of the file."""
+    verdicts = await judge_lines(ctx, resource, lines)
+    await mark_repeats(ctx, resource, import_id, lines, verdicts)
+    return verdicts
+
+
+async def judge_own(ctx: Context, resource: Resource[Any], import_id: str, lines: Sequence[Line]) -> list[Verdict]:
+    """The verdicts on rows in the house's own format: they are loaded, and that is undone."""
+    found = await own_format.try_load(ctx, resource, [data_of(line) for line in lines])
+    verdicts = [
+        written_verdict(ctx, resource, judged) if judged and outcome.status != "failed" else other_verdict(outcome)
+        for outcome, judged in found
+    ]
+    right = [line for line, verdict in zip(lines, verdicts, strict=True) if verdict["v"] != "wrong"]
+    marks = [(b"i" + digest([line.data[ID]]), line.n) for line in right]
+    for n in await repeated(ctx, import_id, marks):
+        verdicts[n - lines[0].n] = {"v": "wrong", "faults": faults_of(own_format.comes_twice())}
+    return verdicts
+
+
+def data_of(line: Line) -> dict[str, Any] | Problem:
+    """What a line in the house's own format says, or what is wrong with it."""
+    return Invalid(faults=line.faults) if line.faults else line.data
+
+
 def written_verdict(ctx: Context, resource: Resource[Any], judged: bulk.Judged) -> Verdict:
     """The verdict on a row that would be written."""
-    if judged.before is None:
+    if judged.status == "created":
         return {"v": "create"}
     return {"v": "change", "id": judged.after.id, "diff": diff_of(ctx.actor, resource, judged.before, judged.after)}
 
@@ -232,22 +269,27 @@ async def mark_repeats(
     ctx: Context, resource: Resource[Any], import_id: str, lines: Sequence[Line], verdicts: list[Verdict]
 ) -> None:
     """Call a row a duplicate that has the key, or the content, of an earlier row of the file."""
-    marks = [(mark, line.n, why) for line, verdict in zip(lines, verdicts, strict=True) if verdict["v"] != "wrong"
-             for mark, why in marks_of(resource, line)]  # fmt: skip
+    marked = [(mark, line.n, why) for line, verdict in zip(lines, verdicts, strict=True) if verdict["v"] != "wrong"
+              for mark, why in marks_of(resource, line)]  # fmt: skip
+    told_by = {mark: why for mark, _, why in marked}
+    for n, (mark, first) in (await repeated(ctx, import_id, [(mark, n) for mark, n, _ in marked])).items():
+        verdicts[n - lines[0].n] = {"v": "duplicate", "row": first, "why": list(told_by[mark])}
+
+
+async def repeated(ctx: Context, import_id: str, marks: Sequence[tuple[bytes, int]]) -> dict[int, tuple[bytes, int]]:
+    """Of rows with these marks those that came before: the mark that they share, and with which row."""
     if not marks:
-        return
+        return {}
     await ctx.connection.execute(
         "INSERT INTO import_marks (import_id, mark, n) SELECT $1, m, n FROM unnest($2::bytea[], $3::int[]) AS t (m, n) "
-        "ORDER BY n ON CONFLICT DO NOTHING", import_id, [mark for mark, _, _ in marks], [n for _, n, _ in marks],
+        "ORDER BY n ON CONFLICT DO NOTHING", import_id, [mark for mark, _ in marks], [n for _, n in marks],
     )  # fmt: skip
     records = await ctx.connection.fetch(
         "SELECT mark, n FROM import_marks WHERE import_id = $1 AND mark = ANY($2::bytea[])",
-        import_id, [mark for mark, _, _ in marks],
+        import_id, [mark for mark, _ in marks],
     )  # fmt: skip
     first = {record["mark"]: record["n"] for record in records}
-    for mark, n, why in marks:
-        if first[mark] < n:
-            verdicts[n - lines[0].n] = {"v": "duplicate", "row": first[mark], "why": list(why)}
+    return {n: (mark, first[mark]) for mark, n in marks if first[mark] < n}
 
 
 def marks_of(resource: Resource[Any], line: Line) -> Iterable[tuple[bytes, Sequence[str]]]:

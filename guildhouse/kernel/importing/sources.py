@@ -23,6 +23,7 @@ LARGEST_JSON = 64 << 20
 LARGEST_UNPACKED = 512 << 20
 DELIMITERS = (",", "\t", ";", "|")
 ZIP = b"PK\x03\x04"
+OWN = b'{"guildhouse":'
 # Characters that are everywhere in texts of this script: they tell a right decoding from one that only succeeds.
 COMMON = frozenset(
     "的一是不了人在有我他這這個們中來上大為和國地到以說時要就出會可也你對生能而子那得于於着著下自之年過發後作里裡用道行"
@@ -57,6 +58,7 @@ class Found:
     sheet: str | None = None
     sheets: list[str] = field(default_factory=list)
     shape: str | None = None
+    holds: str | None = None
 
 
 @dataclass(slots=True)
@@ -69,12 +71,14 @@ class SourceRow:
 
 
 def format_of(head: bytes, name: str) -> str:
-    """csv, xlsx, zip, json, ndjson or html: by the content, and where that says nothing, by the file's name."""
+    """csv, xlsx, zip, json, ndjson, html or guildhouse: by the content, and where that says nothing, by the file's name."""
     if head.startswith(ZIP):
         return "xlsx" if b"xl/" in head or name.lower().endswith((".xlsx", ".xlsm")) else "zip"
     if head.startswith(b"\xd0\xcf\x11\xe0"):
         return "xls"
     text = head.removeprefix(BOM_UTF8).lstrip()
+    if text.startswith(OWN):
+        return "guildhouse"
     if text[:1] in (b"{", b"["):
         return json_format(text, name)
     return "html" if re.match(rb"(?i)<(!doctype|html|script|head)", text) else "csv"

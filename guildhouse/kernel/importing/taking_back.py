@@ -13,11 +13,12 @@ from guildhouse.kernel.actor import HOUSE, Actor
 from guildhouse.kernel.bulk import Outcome
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import NotFound
+from guildhouse.kernel.importing import own_format
 from guildhouse.kernel.importing.applying import note_of
-from guildhouse.kernel.importing.import_ import Import, imports
+from guildhouse.kernel.importing.import_ import Import, imports, is_own
 from guildhouse.kernel.importing.judging import faults_of
 from guildhouse.kernel.resource import Resource
-from guildhouse.kernel.reverting import ChangedMeanwhile, NotInTheLog, Written, revert
+from guildhouse.kernel.reverting import BY_THE_RULES, ChangedMeanwhile, NotInTheLog, Written, revert
 from guildhouse.kernel.tasks import Work
 
 WRITTEN = ("created", "changed")
@@ -52,7 +53,9 @@ async def run_taking_back(work: Work, row: Import, actor: Actor, number: int) ->
         )
         if outcomes is not None:
             ctx.actor = actor
-            told = await returned(ctx, resource, outcomes, await spans_of(ctx, row.id))
+            if is_own(row):
+                own_format.check_loader(actor)
+            told = await returned(ctx, resource, outcomes, await spans_of(ctx, row.id), as_it_was=is_own(row))
             await ctx.connection.execute(
                 "UPDATE import_chunks SET returns = $3 WHERE import_id = $1 AND number = $2", row.id, number, told
             )
@@ -62,10 +65,13 @@ async def run_taking_back(work: Work, row: Import, actor: Actor, number: int) ->
     return True
 
 
-async def returned(ctx: Context, resource: Resource[Any], outcomes: Sequence[Told], spans: Spans) -> list[Told]:
+async def returned(
+    ctx: Context, resource: Resource[Any], outcomes: Sequence[Told], spans: Spans, *, as_it_was: bool = False
+) -> list[Told]:
     """Undo what these outcomes tell of; what became of each row, at the place of its outcome.
 
-    A row that came more than once is undone at its first place, and its later writes with it.
+    A row that came more than once is undone at its first place, and its later writes with it. What was put back
+    `as_it_was` goes the same way: no rule is asked.
     """
     told: list[Told] = [{} for _ in outcomes]
     mine: dict[int, Written] = {}
@@ -74,7 +80,8 @@ async def returned(ctx: Context, resource: Resource[Any], outcomes: Sequence[Tol
             first, last = spans.get(each["id"], (each["version"], each["version"]))
             if each["version"] == first:
                 mine[n] = Written(each["id"], each["o"] == "created", first, last)
-    for n, outcome in zip(mine, await revert(ctx, resource, list(mine.values())), strict=True):
+    way = own_format.WAY_BACK if as_it_was else BY_THE_RULES
+    for n, outcome in zip(mine, await revert(ctx, resource, list(mine.values()), way), strict=True):
         told[n] = told_of(outcome)
     return told
 

@@ -11,7 +11,10 @@ from guildhouse.kernel import store
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import Invalid
 from guildhouse.kernel.files import PIECE, Files
+from guildhouse.kernel.formats import OWN
+from guildhouse.kernel.importing import own_format
 from guildhouse.kernel.importing.import_ import Import, imports
+from guildhouse.kernel.importing.importable import is_importable
 from guildhouse.kernel.importing.suggesting import fingerprint_of, suggest
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.tasks import Work
@@ -22,6 +25,10 @@ SAMPLES = 5
 
 class FileUnreadable(Invalid):
     """The file cannot be read as what it is taken for ({why}). See `found`, say in `options` what it is, or mend it."""
+
+
+class OnlyAsItWas(Invalid):
+    """Rows of {resource} do not come from other programs' files: only from one in the house's own format."""
 
 
 def upload_of(import_id: str) -> str:
@@ -65,16 +72,28 @@ async def run_reading(work: Work, row: Import) -> None:
     summary = await converted(work.server.files, row, resource, stretches)
     if why := summary.get("why"):
         raise FileUnreadable(why=why)
+    await check_noun(work, row, resource, summary)
     stretches.close(stretches.size)
     async with work.writing() as ctx:
         now = await ctx.find(imports, row.id, lock=True)
         if now is None or now.status != "reading" or now.options != row.options:
             return
         await keep_stretches(ctx, row.id, stretches)
-        plan = await first_plan(ctx, resource, now, summary)
+        is_own = summary["found"]["format"] == OWN
+        plan = as_it_is(summary) if is_own else await first_plan(ctx, resource, now, summary)
         columns = [{**each, "values": each["values"][:SAMPLES]} for each in summary["columns"]]
         values = {"status": "ready", "found": summary["found"], "columns": columns, "plan": plan}
         await store.change(ctx, imports, now, {**values, "total": summary["total"], "problem": None}, verb="read")
+
+
+async def check_noun(work: Work, row: Import, resource: Resource[Any], summary: Mapping[str, Any]) -> None:
+    """Raise where the file's rows cannot become rows of this resource, or not by this person."""
+    if summary["found"]["format"] == OWN:
+        columns = [each["name"] for each in summary["columns"]]
+        own_format.check_header(work.server.house, resource, summary["found"]["holds"], columns)
+        own_format.check_loader(await work.server.actor_of(row.person_id, row.narrowed))
+    elif not is_importable(resource):
+        raise OnlyAsItWas(resource=resource.path)
 
 
 async def converted(files: Files, row: Import, resource: Resource[Any], stretches: Stretches) -> Mapping[str, Any]:
@@ -139,6 +158,12 @@ async def first_plan(ctx: Context, resource: Resource[Any], row: Import, summary
     columns = suggest(resource, summary["columns"])
     if summary["found"]["shape"]:
         columns = [{**each, "why": "shape"} for each in columns if each["why"] == "name"]
+    return {"columns": columns, "constants": {}, "timezone": "UTC"}
+
+
+def as_it_is(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """The plan for a file in the house's own format: each column is the field of its name."""
+    columns = [{"column": each["column"], "field": each["name"], "why": "shape"} for each in summary["columns"]]
     return {"columns": columns, "constants": {}, "timezone": "UTC"}
 
 

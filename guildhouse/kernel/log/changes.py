@@ -178,6 +178,15 @@ async def of_row(
     return made(await connection.fetch(sql, resource, row_id, limit, beyond))
 
 
+async def of_rows(connection: Connection, resource: str, ids: Sequence[str]) -> dict[str, list[Change]]:
+    """All changes of some rows by their ids, the newest first."""
+    sql = f"{STAMPED_OR_NOT} WHERE c.resource = $1 AND c.row_id = ANY($2::uuid[]) ORDER BY c.row_id, c.seq DESC"
+    found: dict[str, list[Change]] = {row_id: [] for row_id in ids}
+    for change in made(await connection.fetch(sql, resource, ids)):
+        found[change.row_id].append(change)
+    return found
+
+
 async def of_transaction(connection: Connection) -> list[Change]:
     """What the running transaction has written so far, in order."""
     return made(

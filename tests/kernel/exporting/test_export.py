@@ -6,8 +6,8 @@ from typing import Any
 import orjson
 import pytest
 
-from guildhouse.kernel.exporting import export_file, making
-from guildhouse.kernel.exporting.export_file import byte_range
+from guildhouse.kernel.exporting import handing, keeping, making
+from guildhouse.kernel.exporting.handing import byte_range
 from guildhouse.kernel.tasks import Work
 from tests.cast import Caller, Cast
 
@@ -118,7 +118,7 @@ async def test_a_link_serves_those_without_a_key_for_an_hour(cast: Cast, monkeyp
         refused = await cast.nobody.get(wrong)
         assert (refused.status_code, refused.json()["code"]) == (403, "link-over"), wrong
     assert (await cast.nobody.get(f"/v1/exports/{row['id']}/file")).status_code == 401
-    monkeypatch.setattr(export_file, "LINK_SECONDS", -1)
+    monkeypatch.setattr(handing, "LINK_SECONDS", -1)
     late = (await cast.ada.get(f"/v1/exports/{row['id']}/link")).json()["link"]
     assert (await cast.nobody.get(late)).json()["code"] == "link-over"
     await cast.ada.delete(f"/v1/exports/{row['id']}")
@@ -203,11 +203,11 @@ async def test_a_file_that_is_gone_is_gone(cast: Cast) -> None:
 
 
 async def test_it_is_over_after_a_week(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(making, "KEPT", -making.KEPT)
+    monkeypatch.setattr(keeping, "KEPT", -keeping.KEPT)
     row = await done(cast.ada)
-    await making.remove_expired(Work(cast.server, None, "", 1))
+    await making.KEEPER.remove_expired(Work(cast.server, None, "", 1))
     assert (await cast.ada.get(f"/v1/exports/{row['id']}")).status_code == 404
-    await making.remove_expired(Work(cast.server, None, "", 1))
+    await making.KEEPER.remove_expired(Work(cast.server, None, "", 1))
 
 
 class Killed(BaseException):
@@ -266,14 +266,14 @@ async def test_cancelling_stops_it_and_leaves_nothing(starting: Any, tmp_path: A
         await making.make(work)
         row = (await cast.ada.get(f"/v1/exports/{work.row_id}")).json()
         assert (row["status"], await parts_of(cast, work.row_id)) == ("cancelled", [])
-        await making.give_up(work, RuntimeError())
+        await making.KEEPER.give_up(work, RuntimeError())
         assert (await cast.ada.get(f"/v1/exports/{work.row_id}")).json()["status"] == "cancelled"
 
 
 async def test_a_task_that_fails_for_good_says_so(starting: Any, tmp_path: Any) -> None:
     async with starting(workers="none", data=tmp_path) as cast:
         work = await queued(cast)
-        await making.give_up(work, RuntimeError("broken"))
+        await making.KEEPER.give_up(work, RuntimeError("broken"))
         row = (await cast.ada.get(f"/v1/exports/{work.row_id}")).json()
         assert (row["status"], row["problem"]["code"]) == ("failed", "internal-error")
 

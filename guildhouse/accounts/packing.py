@@ -1,0 +1,212 @@
+"""Packing: the task that makes the archive of a take-out, out of one moment of the database.
+
+    index.html                     what is in it, to be read by people
+    data/<noun>.guildhouse.ndjson  the person's rows of each noun, in the house's own format
+    history/<noun>.ndjson          what happened to these rows, newest first
+    files/<noun>/<id>/<name>       the files that the person has brought
+    manifest.json                  whose it is, from where, and the size and SHA-256 of every file
+
+It holds what the person sees of their own, by being who they are: what others may see of it by their roles, such as
+the notes of a hiring team, is not theirs. A run that was killed begins anew.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from guildhouse.accounts import zipping
+from guildhouse.accounts.owning import owned
+from guildhouse.accounts.person import Person, people
+from guildhouse.accounts.takeout import Takeout, takeouts
+from guildhouse.accounts.takeout_page import Leaf, page_of
+from guildhouse.kernel.actor import Actor
+from guildhouse.kernel.errors import NotFound, Problem
+from guildhouse.kernel.exporting.encoding import encode_text
+from guildhouse.kernel.exporting.keeping import Keeper, Stopped, part_name
+from guildhouse.kernel.exporting.snapshot import Snapshot, snapshot
+from guildhouse.kernel.exporting.telling import Telling
+from guildhouse.kernel.exporting.wanted import Wanted, own_fields
+from guildhouse.kernel.fields import Selection
+from guildhouse.kernel.files import NoSuchFile
+from guildhouse.kernel.formats import OWN, dumps
+from guildhouse.kernel.history import entry_of, is_told, with_hidden
+from guildhouse.kernel.importing.unpacking import upload_of
+from guildhouse.kernel.log import changes
+from guildhouse.kernel.pages import parse_sort
+from guildhouse.kernel.resource import Resource
+from guildhouse.kernel.scopes import scope
+from guildhouse.kernel.select import LIVE, fetch_count, numbered, statement, visible
+from guildhouse.kernel.tasks import Task, Work
+
+VERSION = 1
+AT_A_TIME = 200
+SHOWN = 50  # rows of a noun on the page
+# The nouns of which a person has brought files, and where those are kept.
+BROUGHT = {"imports": upload_of}
+KEEPER = Keeper(takeouts)
+
+
+@dataclass
+class Pack:
+    """One archive in the making: whose, out of which moment, and what is in it so far."""
+
+    work: Work
+    view: Snapshot
+    person: Person
+    row: Takeout
+    zip: zipping.Zipping = field(init=False)
+    leaves: list[Leaf] = field(default_factory=list)
+    done: int = 0
+
+    def __post_init__(self) -> None:
+        self.zip = zipping.Zipping(self.row.created_at)
+
+    @property
+    def actor(self) -> Actor:
+        """The person as nobody but themselves: without what their roles let them see."""
+        own = frozenset({scope("person", self.person.id)})
+        return Actor(self.person.id, own, frozenset({"*.read"}), language=self.row.language)
+
+    def wanted(self) -> list[Wanted]:
+        """The person's rows of each noun that can have some."""
+        house, found = self.work.server.house, []
+        for resource in house.resources.values():
+            own = owned(house, resource, self.person)
+            if own is not None:
+                order = parse_sort(resource, "id")
+                found.append(Wanted(house, resource, Selection(own_fields(resource)), (LIVE, own), order, OWN))
+        return found
+
+
+async def make(work: Work) -> None:
+    """Make the archive of a take-out."""
+    row = await KEEPER.started(work)
+    if row is None:
+        return
+    try:
+        await write(work, row)
+    except Stopped:
+        await KEEPER.remove_files(work)
+    except Problem as problem:
+        if problem.retryable:
+            raise
+        await KEEPER.finish(work, "failed", problem)
+
+
+async def write(work: Work, row: Takeout) -> None:
+    """Write the archive, and close the take-out."""
+    async with snapshot(work.server.database, patient=True) as view:
+        record = await view.connection.fetchrow(f'SELECT * FROM "{people.name}" WHERE id = $1', row.person_id)
+        if record is None:
+            raise NotFound
+        pack = Pack(work, view, people.table.of(record), row)
+        counts = {each.resource.name: await count(pack, each) for each in pack.wanted()}
+        progress = {"total": sum(counts.values()), "done": 0, "position": str(view.position)}
+        await KEEPER.noted(work, progress)
+        stored = await work.server.files.write(part_name(takeouts, row.id, 0), packed(pack, counts))
+    made = {"parts": [stored.size], "size": stored.size, "sha256": stored.sha256, "done": sum(counts.values())}
+    await KEEPER.noted(work, made)
+    await KEEPER.finish(work, "done")
+
+
+async def count(pack: Pack, wanted: Wanted) -> int:
+    """How many rows of a noun the person has."""
+    return await fetch_count(pack.view.connection, wanted.resource, pack.actor, wanted.where, exact=True)
+
+
+async def packed(pack: Pack, counts: Mapping[str, int]) -> AsyncIterator[bytes]:
+    """The archive's bytes."""
+    for wanted in pack.wanted():
+        if not counts[wanted.resource.name]:
+            continue
+        noun = wanted.resource.path
+        leaf = Leaf(wanted.resource, counts[wanted.resource.name])
+        pack.leaves.append(leaf)
+        async for piece in pack.zip.put(f"data/{noun}.guildhouse.ndjson", rows(pack, wanted, leaf)):
+            yield piece
+        async for piece in pack.zip.put(f"history/{noun}.ndjson", history(pack, wanted)):
+            yield piece
+        async for piece in brought(pack, wanted):
+            yield piece
+        pack.done += leaf.rows
+        await KEEPER.noted(pack.work, {"done": pack.done})
+    page = page_of(pack.person, pack.leaves, pack.zip.entries, pack.row, pack.work.server.config)
+    async for piece in pack.zip.put("index.html", zipping.only(page.encode())):
+        yield piece
+    async for piece in pack.zip.put("manifest.json", zipping.only(dumps(manifest(pack)))):
+        yield piece
+    yield pack.zip.close()
+
+
+async def rows(pack: Pack, wanted: Wanted, leaf: Leaf) -> AsyncIterator[bytes]:
+    """The rows in the house's own format; the first ones are also for the page."""
+    telling = Telling(pack.actor, pack.row.language, pack.work.server.config.name)
+    begun = b""
+    async for piece in encode_text(pack.view, wanted, telling):
+        if len(leaf.shown) < SHOWN:
+            *lines, begun = (begun + piece).split(b"\n")
+            found = [orjson.loads(line) for line in lines if line]
+            leaf.shown += [each for each in found if "guildhouse" not in each][: SHOWN - len(leaf.shown)]
+        yield piece
+
+
+async def history(pack: Pack, wanted: Wanted) -> AsyncIterator[bytes]:
+    """What happened to the rows, as far as the person may look into it and saw it."""
+    resource, actor, epoch = wanted.resource, pack.actor, pack.view.position.epoch
+    async for records in records_of(pack, wanted):
+        mine = [each for each in records if resource.may.history(actor, resource.table.of(each))]
+        log = await changes.of_rows(pack.view.connection, resource.name, [each["id"] for each in mine])
+        for record in mine:
+            for change, hidden in with_hidden(resource, actor, record, log[record["id"]]):
+                if is_told(actor, change, hidden):
+                    yield dumps({"id": record["id"], **entry_of(resource, epoch, change, hidden)}) + b"\n"
+
+
+async def records_of(pack: Pack, wanted: Wanted) -> AsyncIterator[list[Any]]:
+    """The whole records of the person's rows, some at a time."""
+    sql, values = statement(wanted.resource, "*", [visible(pack.actor), *wanted.where])
+    cursor = await pack.view.connection.cursor(numbered(f"{sql} ORDER BY id"), *values)
+    while records := await cursor.fetch(AT_A_TIME):
+        yield records
+
+
+async def brought(pack: Pack, wanted: Wanted) -> AsyncIterator[bytes]:
+    """The files that the person has brought with rows of this noun; one that is gone is left out."""
+    place = BROUGHT.get(wanted.resource.name)
+    if place is None:
+        return
+    async for records in records_of(pack, wanted):
+        for record in records:
+            path = f"files/{wanted.resource.path}/{record['id']}/{zipping.safe_name(record['file_name'])}"
+            try:
+                async with pack.work.server.files.lent(place(record["id"])):
+                    pass
+            except NoSuchFile:
+                continue
+            async for piece in pack.zip.put(path, pack.work.server.files.read(place(record["id"])), large=True):
+                yield piece
+
+
+def manifest(pack: Pack) -> dict[str, Any]:
+    """What is in the archive, for programs."""
+    config, person = pack.work.server.config, pack.person
+    nouns: dict[str, Resource[Any]] = {leaf.resource.path: leaf.resource for leaf in pack.leaves}
+    return {
+        "guildhouse_takeout": VERSION,
+        "person": {"id": person.id, "name": person.name, "email": person.email},
+        "server": {"name": config.name, "address": config.address},
+        "made_at": f"{datetime.isoformat(pack.row.created_at).replace('+00:00', 'Z')}",
+        "position": str(pack.view.position),
+        "nouns": {
+            leaf.resource.path: {"rows": leaf.rows, "loads_elsewhere": not nouns[leaf.resource.path].carry.stays}
+            for leaf in pack.leaves
+        },
+        "files": pack.zip.entries,
+    }
+
+
+tasks = (Task("make-takeout", make, on=("takeout.created",), give_up=KEEPER.give_up), *KEEPER.tasks)
+schedules = KEEPER.schedules

@@ -1,0 +1,189 @@
+"""The house's own format, read back: who may, what is refused, what is never overwritten, and the way back."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+import pytest
+
+from guildhouse.kernel.importing.running import run_import
+from tests.cast import Caller, Cast
+from tests.kernel.importing.intake import Told, brought, judged, rows, told, told_to, work_on
+from tests.organizations.scenes import refusal
+
+pytestmark = pytest.mark.anyio
+FIELDS = ["id", "created_at", "person_id", "application_id", "text", "due_at", "done_at", "notified_at"]
+
+
+@pytest.fixture
+async def idle(starting: Any, tmp_path: Any) -> AsyncIterator[Cast]:
+    """A server whose tasks wait to be run by hand."""
+    async with starting(workers="none", data=tmp_path) as cast:
+        yield cast
+
+
+def an_id(n: int) -> str:
+    return f"019a9f3c-7c00-7000-8000-{n:012}"
+
+
+def reminder(cast: Cast, n: int, **other: Any) -> Told:
+    """A reminder of Ada's as it was elsewhere."""
+    return {
+        "id": an_id(n), "created_at": "2025-01-02T03:04:05.678901Z", "person_id": cast.ada.id, "application_id": None,
+        "text": f"Call {n}", "due_at": "2025-02-01T08:00:00Z", "done_at": "2025-02-01T09:00:00Z", "notified_at": None,
+        **other,
+    }  # fmt: skip
+
+
+def own_file(found: list[Told], noun: str = "reminders", fields: list[str] | None = None, version: int = 1) -> bytes:
+    about = {"guildhouse": version, "resource": noun, "fields": fields or list(found[0])}
+    return b"".join(orjson.dumps(each) + b"\n" for each in (about, *found))
+
+
+async def kept(caller: Caller) -> list[Told]:
+    """What somebody has, in the house's own format."""
+    content = (await caller.get("/v1/reminders:export?format=guildhouse")).content
+    return [orjson.loads(line) for line in content.splitlines()[1:]]
+
+
+async def test_a_state_is_put_back_as_it_was_and_taken_back_as_a_whole(idle: Cast) -> None:
+    found = [reminder(idle, 1), reminder(idle, 2, done_at=None)]
+    row = await judged(idle, idle.otto, own_file(found), "reminders", "moved.ndjson")
+    assert (row["found"]["format"], row["found"]["holds"], row["total"]) == ("guildhouse", "reminders", 2)
+    assert (row["status"], row["judged"], await kept(idle.ada)) == ("judged", {"create": 2}, [])
+    row = await told_to(idle, idle.otto, row, "apply")
+    assert (row["status"], row["written"], await kept(idle.ada)) == ("applied", {"created": 2}, found)
+    assert (await idle.ada.patch(f"/v1/reminders/{an_id(2)}", {"text": "Write"})).status_code == 200
+    row = await told_to(idle, idle.otto, row, "take-back")
+    assert row["taken_back"] == {"taken_back": 1, "changed_since": 1}
+    assert [each["id"] for each in await kept(idle.ada)] == [an_id(2)]
+    history = await idle.server.database.pool.fetch("SELECT verb FROM changes WHERE row_id = $1 ORDER BY seq", an_id(1))
+    assert [each["verb"] for each in history] == ["loaded", "taken_back"]
+
+
+async def test_what_was_taken_back_can_be_loaded_again(idle: Cast) -> None:
+    content = own_file([reminder(idle, 1)])
+    row = await told_to(idle, idle.otto, await judged(idle, idle.otto, content), "apply")
+    await told_to(idle, idle.otto, row, "take-back")
+    row = await judged(idle, idle.otto, content)
+    assert row["judged"] == {"create": 1}
+    row = await told_to(idle, idle.otto, row, "apply")
+    assert (row["written"], await kept(idle.ada)) == ({"created": 1}, [reminder(idle, 1)])
+
+
+async def test_what_is_here_is_never_overwritten(idle: Cast) -> None:
+    first = await judged(idle, idle.otto, own_file([reminder(idle, 1)]))
+    await told_to(idle, idle.otto, first, "apply")
+    row = await judged(idle, idle.otto, own_file([reminder(idle, 1, text="Obey"), reminder(idle, 2)]))
+    assert row["judged"] == {"wrong": 1, "create": 1}
+    assert [each["code"] for each in (await rows(idle.otto, row))[0]["faults"]] == ["id-taken"]
+    row = await told_to(idle, idle.otto, row, "apply")
+    assert row["written"] == {"failed": 1, "created": 1}
+    assert [each["text"] for each in await kept(idle.ada)] == ["Call 1", "Call 2"]
+
+
+async def test_every_wrong_row_is_told_of_and_comes_back_in_the_same_format(idle: Cast) -> None:
+    found: list[Told] = [
+        reminder(idle, 1), reminder(idle, 1), reminder(idle, 3, person_id=an_id(9)), reminder(idle, 4, id="me"),
+        reminder(idle, 5, due_at=None), reminder(idle, 6, text="a\0b"), reminder(idle, 7, due_at="soon"),
+        reminder(idle, 8, colour="red"), reminder(idle, 9, text=7),
+    ]  # fmt: skip
+    row = await judged(idle, idle.otto, own_file(found) + b'{"id": "cut in the mid')
+    assert row["judged"] == {"create": 1, "wrong": 9}
+    codes = [[(each["pointer"], each["code"]) for each in told_["faults"]] for told_ in await rows(idle.otto, row)]
+    assert codes == [
+        [], [("/id", "comes-twice")], [("/person_id", "not-found")], [("/id", "id")], [("/due_at", "not-seen")],
+        [("", "holds-nul")], [("/due_at", "datetime-from-date-parsing")], [("", "other-fields")],
+        [("/text", "string-type")], [("", "broken-json")],
+    ]  # fmt: skip
+    lines = (await idle.otto.get(f"/v1/imports/{row['id']}/wrong-rows.csv")).content.splitlines()
+    about, wrong = orjson.loads(lines[0]), [orjson.loads(each) for each in lines[1:]]
+    assert [each.get("id") for each in wrong][:2] == [an_id(1), an_id(3)]
+    assert "comes earlier" in about["what is wrong"]["2"]
+    mended = [{**wrong[1], "person_id": idle.ada.id}]
+    again = await judged(idle, idle.otto, lines[0] + b"\n" + orjson.dumps(mended[0]))
+    assert again["judged"] == {"create": 1}
+
+
+async def test_only_who_may_load_does(idle: Cast) -> None:
+    row = await brought(idle, idle.ada, own_file([reminder(idle, 1)]))
+    assert (row["status"], row["problem"]["code"]) == ("failed", "not-yours-to-load")
+    row = await judged(idle, idle.otto, own_file([reminder(idle, 1)]))
+    await idle.server.database.pool.execute("UPDATE people SET role = 'moderator' WHERE id = $1", idle.otto.id)
+    row = await told_to(idle, idle.otto, row, "apply")
+    assert (row["status"], row["problem"]["code"], await kept(idle.ada)) == ("failed", "not-yours-to-load", [])
+
+
+async def test_a_key_loads_only_where_its_permissions_say_so(idle: Cast) -> None:
+    for permissions, status in ((["*.read", "*.write"], "failed"), (["*.write", "imports.*"], "ready")):
+        key = (await idle.otto.made("/v1/api-keys", {"name": "k", "permissions": permissions}))["key"]
+        sent = await idle.nobody.client.post(
+            "/v1/imports?resource=reminders", content=own_file([reminder(idle, 1)]),
+            headers={"authorization": f"Bearer {key}"},
+        )  # fmt: skip
+        await run_import(work_on(idle, sent.json()))
+        assert (await idle.otto.get(f"/v1/imports/{sent.json()['id']}")).json()["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b'{"guildhouse":2,"resource":"reminders","fields":["id"]}\n', "file-unreadable"),
+        (b'{"guildhouse":1,"resource":7,"fields":["id"]}\n', "file-unreadable"),
+        (b'{"guildhouse":1,"resource"', "file-unreadable"),
+        (b'{"guildhouse":1,"resource":"jobs","fields":["id"]}\n', "another-noun"),
+        (b'{"guildhouse":1,"resource":"\\ud83d","fields":["id"]}\n', "file-unreadable"),
+        (b'{"guildhouse":1,"resource":"reminders","fields":["id","scopes"]}\n', "invalid"),
+    ],
+)
+async def test_a_first_line_that_promises_something_else_is_refused(idle: Cast, content: bytes, code: str) -> None:
+    row = await brought(idle, idle.otto, content)
+    assert (row["status"], row["problem"]["code"]) == ("failed", code)
+
+
+async def test_there_is_nothing_to_plan_but_rows_can_be_left_out(idle: Cast) -> None:
+    row = await judged(idle, idle.otto, own_file([reminder(idle, 1), reminder(idle, 2)]))
+    plan = {"plan": {"columns": [], "constants": {"text": "x"}}}
+    assert refusal(await idle.otto.patch(f"/v1/imports/{row['id']}", plan)) == (409, "as-it-was")
+    assert (await idle.otto.patch(f"/v1/imports/{row['id']}", {"decisions": {"0": "skip"}})).status_code == 200
+    row = await told_to(idle, idle.otto, row, "apply")
+    assert row["written"] == {"skipped": 1, "created": 1}
+    assert told(await kept(idle.ada), "text") == ["Call 2"]
+
+
+async def test_rows_that_nobody_creates_by_hand_come_in_this_format_only(idle: Cast) -> None:
+    row = await brought(idle, idle.otto, "role,person_id\nowner,me\n", "memberships", "m.csv")
+    assert (row["status"], row["problem"]["code"]) == ("failed", "only-as-it-was")
+
+
+async def test_the_halves_that_two_people_took_with_them_come_together(idle: Cast) -> None:
+    """A field of another audience is empty in a file of somebody who does not see it; that empties nothing here."""
+    job = (await idle.ada.made("/v1/jobs", {"title": "Clerk"}))["id"]
+    application = await idle.ada.made("/v1/applications", {"job_id": job, "private_note": "ask about tea"})
+    content = (await idle.ada.get("/v1/applications:export?format=guildhouse")).content
+    about, mine = map(orjson.loads, content.splitlines())
+    for field in ("rating", "team_note", "private_note"):
+        mine[field] = None
+    await idle.server.database.pool.execute("DELETE FROM applications")
+    for half, expected in (
+        ({"private_note": "ask about tea"}, "create"), ({"rating": 4}, "change"), ({"rating": None}, "same"),
+        ({"rating": 2}, "wrong"),
+    ):  # fmt: skip
+        row = await judged(idle, idle.otto, own_file([{**mine, **half}], "applications"), "applications")
+        assert row["judged"] == {expected: 1}, half
+        row = await told_to(idle, idle.otto, row, "apply")
+    found = await idle.server.database.pool.fetchrow("SELECT rating, private_note, version FROM applications")
+    assert tuple(found) == (4, "ask about tea", 2)
+    assert about["fields"] == list(mine) and application["id"] == mine["id"]
+
+
+async def test_a_row_that_nobody_could_be_shown_is_refused(idle: Cast) -> None:
+    content = (await idle.ada.get(f"/v1/people:export?format=guildhouse&name={idle.ada.name}")).content
+    ada = orjson.loads(content.splitlines()[1])
+    bad = {**ada, "id": an_id(1), "email": "zoe@example.org", "audience": {"phone": "everybody"}}
+    row = await judged(idle, idle.otto, own_file([bad], "people"), "people")
+    assert row["judged"] == {"wrong": 1}
+    right = {**bad, "audience": {}}
+    row = await judged(idle, idle.otto, own_file([right, {**right, "id": an_id(2)}], "people"), "people")
+    assert row["judged"] == {"create": 1, "wrong": 1}
+    assert [each["code"] for each in (await rows(idle.otto, row, "&verdict=wrong"))[0]["faults"]] == ["already-exists"]
