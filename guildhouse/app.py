@@ -18,7 +18,6 @@ from guildhouse.kernel import batch, health, operation, retention, telemetry
 from guildhouse.kernel.db import Database
 from guildhouse.kernel.document import docs_pages
 from guildhouse.kernel.exporting import export, export_file, making
-from guildhouse.kernel.files import Directory
 from guildhouse.kernel.headers import Edge, install_problem_handlers, with_cors
 from guildhouse.kernel.http import Api
 from guildhouse.kernel.importing import import_, import_doors, mapping
@@ -31,6 +30,7 @@ from guildhouse.kernel.log.wake import Wake
 from guildhouse.kernel.manifest import House, Manifest
 from guildhouse.kernel.migrate import newest_revision
 from guildhouse.kernel.server import Server
+from guildhouse.kernel.storage import files_of
 from guildhouse.kernel.tasks import Workers, feeder
 
 KERNEL = Manifest(
@@ -80,7 +80,7 @@ async def running(config: Config, dsn: str) -> AsyncIterator[Running]:
             Limits(config.limits),
             identity,
             await secret_of(database),
-            Directory(config.data / "files"),
+            files_of(config),
         )
         await stack.enter_async_context(spine(server, wake))
         edge = Edge(with_cors(web(server), config), config)

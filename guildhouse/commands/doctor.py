@@ -16,7 +16,7 @@ from sqlalchemy.schema import CreateIndex
 
 from guildhouse import config
 from guildhouse.app import HOUSE
-from guildhouse.commands import migrating
+from guildhouse.commands import migrating, storing
 from guildhouse.commands.joining import NotDone, Say, cluster_of, database_of
 from guildhouse.config import Config, ConfigError
 from guildhouse.kernel import check, health, migrate
@@ -25,6 +25,7 @@ from guildhouse.kernel.db import DIALECT, SESSION, Connection
 from guildhouse.kernel.embedded import EmbeddedError, server_version
 from guildhouse.kernel.log import audit
 from guildhouse.kernel.log.sequencer import has_moved
+from guildhouse.kernel.storage import files_at
 
 Severity = Literal["error", "warning", "notice"]
 SEVERITIES = get_args(Severity)
@@ -47,7 +48,7 @@ def examine(say: Say) -> list[Finding]:
         return of_config(error)
     found = of_house()
     try:
-        found += of_machine(settings)
+        found += of_machine(settings) + of_storage(settings)
         if settings.database_url or cluster_of(settings.data).exists():
             with database_of(settings, say) as (dsn, _):
                 found += asyncio.run(of_database(dsn))
@@ -113,6 +114,15 @@ def of_disk(data: Path) -> list[Finding]:
     free = seen.detail["free_bytes"] // 1024**2
     severity: Severity = "error" if seen.status == "fail" else "warning"
     return [Finding(severity, f"Only {free} MiB are free where the data are", "Free some space before it runs out.")]
+
+
+def of_storage(settings: Config) -> list[Finding]:
+    """Whether the places that are named for files and for backups can be written, read and emptied."""
+    found = []
+    for what, place in (("Files", settings.files), ("Backups", settings.backups)):
+        if place and (why := asyncio.run(storing.fault_of(files_at(place, settings)))):
+            found.append(Finding("error", f"{what} cannot be kept in {place}", f"{why}."))
+    return found
 
 
 def of_clock() -> list[Finding]:

@@ -16,6 +16,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from guildhouse.kernel.db import Connection
+from guildhouse.kernel.files import FilesOutOfReach
 from guildhouse.kernel.log.sequencer import ELECTION
 from guildhouse.kernel.server import Server
 from guildhouse.kernel.shapes import Shape
@@ -166,7 +167,18 @@ SELECT count(*), coalesce(extract(epoch FROM now() - min(execute_after)), 0)::fl
 FROM pgqueuer WHERE status = 'queued' AND execute_after <= now()
 """
 
-LOOKS: Mapping[str, Look] = {"sequencer": sequencer, "tail": tail, "readers": readers, "tasks": tasks}
+
+async def files(server: Server, _connection: Connection) -> Check:
+    """Whether files can be looked for where they are kept. Without them most of the work goes on."""
+    try:
+        async with asyncio.timeout(PATIENCE / 2):
+            await server.files.check()
+    except (FilesOutOfReach, TimeoutError):
+        return Check(status="warn")
+    return Check(status="pass")
+
+
+LOOKS: Mapping[str, Look] = {"sequencer": sequencer, "tail": tail, "readers": readers, "tasks": tasks, "files": files}
 
 
 def disk(data: Path) -> Check:

@@ -121,8 +121,7 @@ async def send_file(call: Call) -> Answer:
 async def refuse_removed(files: Files, export_id: str) -> None:
     """Raise `ExportExpired` where the file is not there any more: the row may have been taken out of the trash."""
     try:
-        async with files.lent(part_name(export_id, 0)):
-            pass
+        await files.entry(part_name(export_id, 0))
     except NoSuchFile as error:
         raise ExportExpired from error
 
