@@ -15,6 +15,7 @@ from guildhouse import accounts, applications, jobs, organizations
 from guildhouse.accounts.identity import Accounts
 from guildhouse.config import Config
 from guildhouse.kernel import batch, health, operation, retention, telemetry
+from guildhouse.kernel.backing import backup, taking
 from guildhouse.kernel.db import Database
 from guildhouse.kernel.document import docs_pages
 from guildhouse.kernel.exporting import export, export_file, making
@@ -35,11 +36,11 @@ from guildhouse.kernel.tasks import Workers, feeder
 
 KERNEL = Manifest(
     "kernel",
-    resources=(operation.operations, import_.imports, mapping.mappings, export.exports),
+    resources=(operation.operations, import_.imports, mapping.mappings, export.exports, backup.backups),
     verbs=(*operation.verbs, *import_.verbs, *export.verbs),
     doors=(*batch.doors, *import_doors.doors, *export_file.doors),
-    tasks=(*batch.tasks, *(each.task for each in retention.schedules), *importing.tasks, *making.tasks),
-    schedules=(*retention.schedules, *importing.schedules, *making.schedules),
+    tasks=(*batch.tasks, *(each.task for each in retention.schedules), *importing.tasks, *making.tasks, *taking.tasks),
+    schedules=(*retention.schedules, *importing.schedules, *making.schedules, *taking.schedules),
 )
 
 # Lower domains first: each may lean on those before it.

@@ -11,11 +11,12 @@ from pydantic.fields import FieldInfo
 
 from guildhouse import app
 from guildhouse.accounts.identity import Accounts
-from guildhouse.commands.joining import NotDone, without_password
+from guildhouse.commands.joining import without_password
 from guildhouse.config import Config
 from guildhouse.kernel.db import Database
 from guildhouse.kernel.document.docs_pages import reference
 from guildhouse.kernel.document.openapi import document
+from guildhouse.kernel.errors import NotDone
 from guildhouse.kernel.http import Api, doors_of
 from guildhouse.kernel.limits import Limits
 from guildhouse.kernel.log.readers.tail import Tail

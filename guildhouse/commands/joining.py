@@ -4,18 +4,17 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
 
 from guildhouse.config import Config
+from guildhouse.kernel.db import split_password
 from guildhouse.kernel.embedded import OLDEST, Embedded, server_version
+from guildhouse.kernel.errors import NotDone
+from guildhouse.kernel.files import Files
+from guildhouse.kernel.storage import files_at
 
 Say = Callable[[str], None]
-
-
-class NotDone(Exception):
-    """Why a command does not do what it was asked to, in words, with what to do instead."""
 
 
 @contextmanager
@@ -68,10 +67,9 @@ def without_password(dsn: str) -> str:
     return split_password(dsn)[0]
 
 
-def split_password(dsn: str) -> tuple[str, str | None]:
-    """The address without its password, and the password."""
-    parts = urlsplit(dsn)
-    if parts.password is None:
-        return dsn, None
-    _, _, place = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{quote(parts.username or '')}@{place}")), parts.password
+def place_of(config: Config, place: str | None) -> Files:
+    """The place of backups: this one, or the one of the settings."""
+    named = place or config.backups
+    if named is None:
+        raise NotDone("No place for backups is named. Set GUILDHOUSE_BACKUPS, or name one: --at DIRECTORY or s3://...")
+    return files_at(named, config)

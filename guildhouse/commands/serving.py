@@ -15,11 +15,12 @@ import uvloop
 from guildhouse import app
 from guildhouse.accounts.first_admin import first_admin_link
 from guildhouse.commands import migrating, storing
-from guildhouse.commands.joining import NotDone, Say, database_of
+from guildhouse.commands.joining import Say, database_of
 from guildhouse.config import Config
 from guildhouse.kernel import check
 from guildhouse.kernel.db import Database
 from guildhouse.kernel.embedded import Embedded
+from guildhouse.kernel.errors import NotDone
 from guildhouse.kernel.telemetry import configure_logs
 
 log = structlog.get_logger()

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from guildhouse.commands.joining import NotDone
 from guildhouse.config import Config
+from guildhouse.kernel.errors import NotDone
 from guildhouse.kernel.files import Files, FilesOutOfReach
 from guildhouse.kernel.storage import files_of, prove
 

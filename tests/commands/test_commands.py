@@ -15,9 +15,9 @@ from httpx2 import Response
 from guildhouse.__main__ import main
 from guildhouse.app import HOUSE
 from guildhouse.commands import describing, explain, migrating, where
-from guildhouse.commands.joining import NotDone
 from guildhouse.commands.trace import trace
 from guildhouse.config import load
+from guildhouse.kernel.errors import NotDone
 from guildhouse.kernel.http import doors_of
 from guildhouse.kernel.migrate import drift
 from guildhouse.kernel.row import BASE_COLUMNS
