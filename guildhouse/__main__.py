@@ -11,7 +11,17 @@ import asyncpg
 import typer
 
 from guildhouse import config
-from guildhouse.commands import auditing, backing_up, describing, importing, mending, migrating, serving, where
+from guildhouse.commands import (
+    auditing,
+    backing_up,
+    describing,
+    importing,
+    mending,
+    migrating,
+    serving,
+    settling,
+    where,
+)
 from guildhouse.commands import demo as demonstrating
 from guildhouse.commands import doctor as examining
 from guildhouse.commands import explain as explaining
@@ -39,6 +49,9 @@ cli.add_typer(audits, name="audit")
 
 intakes = typer.Typer(help="Go on with an import, or undo it as a whole.", no_args_is_help=True)
 cli.add_typer(intakes, name="imports")
+
+configured = typer.Typer(help="The settings: print them, or take them to another server.", invoke_without_command=True)
+cli.add_typer(configured, name="settings")
 
 shelves = typer.Typer(help="The backups that stand where the server backs itself up.", no_args_is_help=True)
 cli.add_typer(shelves, name="backups")
@@ -281,11 +294,34 @@ def reference(directory: Annotated[Path, typer.Argument(help="Such as docs/api."
     say(f"{len(describing.write_reference(directory))} pages written.")
 
 
-@cli.command()
-def settings() -> None:
-    """Print every setting: its value, its default, what it does. Passwords are left out."""
-    for setting in describing.settings(config.load()):
-        say(setting)
+@configured.callback()
+def settings(context: typer.Context) -> None:
+    """Print every setting (where nothing else is said): its value, its default, what it does. Passwords are left out."""
+    if context.invoked_subcommand is None:
+        for setting in describing.settings(config.load()):
+            say(setting)
+
+
+@configured.command("export")
+def export_settings(
+    place: Annotated[Path, typer.Argument(help="The file to write, or a directory for settings.toml.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Write over a file that is there.")] = False,
+) -> None:
+    """Write all settings, those that are rows included, into a file that a person can read. Without secrets."""
+    found = config.load()
+    with present_database(found, complain) as dsn:
+        asyncio.run(settling.export(found, dsn, place.absolute(), say, replace=replace))
+
+
+@configured.command("import")
+def import_settings(
+    file: Annotated[Path, typer.Argument(help="A file of `settings export`.")],
+    apply: Annotated[bool, typer.Option("--apply", help="Write what differs, not only say it.")] = False,
+) -> None:
+    """Say what the settings in a file would change here; with --apply, change it."""
+    found = config.load()
+    with present_database(found, complain) as dsn:
+        asyncio.run(settling.bring_in(found, dsn, file.absolute(), say, apply=apply))
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,14 +1,12 @@
 """Backing up by hand: the whole server in one archive, or onto its shelf, while everybody goes on working."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from guildhouse import app
 from guildhouse.commands import archive
 from guildhouse.commands.archive import DUMP
-from guildhouse.commands.joining import Say, place_of
+from guildhouse.commands.joining import Say, place_of, server_of
 from guildhouse.config import Config
 from guildhouse.kernel import store
 from guildhouse.kernel.backing import taking
@@ -17,9 +15,7 @@ from guildhouse.kernel.backing.dump import Manifest, dump_database
 from guildhouse.kernel.backing.shelf import Damaged, Standing, read, standing
 from guildhouse.kernel.errors import NotDone
 from guildhouse.kernel.files import Files, FilesOutOfReach, flush_directory
-from guildhouse.kernel.server import Server
 from guildhouse.kernel.tasks import Work
-from guildhouse.kernel.telemetry import configure_logs
 
 UNFINISHED = f"SELECT id FROM \"{backups.name}\" WHERE status IN ('queued', 'running') AND deleted_at IS NULL"
 
@@ -51,7 +47,7 @@ def check_place(place: Path) -> None:
 
 async def shelve(config: Config, dsn: str, say: Say) -> None:
     """Take a backup as the schedule takes it, here and now; one that is asked for already is that one."""
-    async with joined(config, dsn) as server:
+    async with server_of(config, dsn) as server:
         async with server.database.reading() as connection:
             row_id = await connection.fetchval(UNFINISHED)
         work = Work(server, None, row_id or "", 1)
@@ -67,14 +63,6 @@ async def shelve(config: Config, dsn: str, say: Say) -> None:
         if row is None or row.status != "done":
             raise NotDone(f"No backup was taken. {(row and row.problem) or 'See the log of the server.'}")
         say(f"{row.name} is the whole server: {in_words(row.size)}, of which {in_words(row.added)} are new.")
-
-
-@asynccontextmanager
-async def joined(config: Config, dsn: str) -> AsyncIterator[Server]:
-    """The server's own parts, without its workers."""
-    configure_logs(config)
-    async with app.running(config.model_copy(update={"workers": "none"}), dsn) as running:
-        yield running.server
 
 
 async def listed(config: Config, place: str | None) -> list[str]:
@@ -98,7 +86,7 @@ async def line_of(files: Files, backup: Standing) -> str:
 
 async def thin_out(config: Config, dsn: str, say: Say, *, apply: bool) -> None:
     """Say which backups the rule does not keep; remove them, if asked to."""
-    async with joined(config, dsn) as server, taking.alone(server):
+    async with server_of(config, dsn) as server, taking.alone(server):
         shelf = taking.shelf_of(server)
         there = await standing(shelf.files, shelf.server)
         gone = taking.superfluous(there, config)

@@ -1,18 +1,21 @@
 """Joining: how a command comes to the server's database, the external one, or the embedded one, started or joined."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import asyncpg
 
+from guildhouse import app
 from guildhouse.config import Config
 from guildhouse.kernel.db import split_password
 from guildhouse.kernel.embedded import OLDEST, Embedded, server_version
 from guildhouse.kernel.errors import NotDone
 from guildhouse.kernel.files import Files
+from guildhouse.kernel.server import Server
 from guildhouse.kernel.storage import files_at
+from guildhouse.kernel.telemetry import configure_logs
 
 Say = Callable[[str], None]
 
@@ -39,6 +42,14 @@ def present_database(config: Config, say: Say) -> Iterator[str]:
         )
     with database_of(config, say) as (dsn, _):
         yield dsn
+
+
+@asynccontextmanager
+async def server_of(config: Config, dsn: str) -> AsyncIterator[Server]:
+    """A server's own parts for a command, without workers; what it logs goes to stderr."""
+    configure_logs(config)
+    async with app.running(config.model_copy(update={"workers": "none"}), dsn) as running:
+        yield running.server
 
 
 def cluster_of(data: Path) -> Path:

@@ -210,8 +210,8 @@ def test_the_reference_is_written_once_and_then_only_where_it_differs(tmp_path: 
 
 
 def test_every_setting_is_shown_and_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATABASE_URL", "postgresql://ada:secret@db/guildhouse")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://ada:hush@db/guildhouse")
     said = "\n".join(describing.settings(load(port=9000)))
-    assert "DATABASE_URL=postgresql://ada@db/guildhouse" in said and "secret" not in said
+    assert "DATABASE_URL=postgresql://ada@db/guildhouse" in said and "hush" not in said
     assert "GUILDHOUSE_PORT=9000  (default: 8000)" in said
     assert all(str(field.description) in said for field in describing.Config.model_fields.values())
