@@ -94,7 +94,7 @@ async def thin_out(config: Config, dsn: str, say: Say, *, apply: bool) -> None:
             say(f"{each.short}  {'goes' if each in gone else 'stays'}")
         if apply:
             removed = await shelf.thin_out(gone)
-            say(f"Removed {len(gone)} backups, and {removed} parts that no other one needs.")
+            say(f"Removed {len(gone)} backups, and {removed} pieces that no other one needs.")
 
 
 def in_words(size: float) -> str:

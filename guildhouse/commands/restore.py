@@ -23,7 +23,7 @@ from guildhouse.commands.archive import DUMP
 from guildhouse.commands.joining import Say, cluster_of, database_of, place_of
 from guildhouse.config import Config
 from guildhouse.kernel.backing.dump import Manifest, rows_of, run_program
-from guildhouse.kernel.backing.shelf import DATABASE, FILES, RECORD, Shelf, Standing, pieces, read, standing
+from guildhouse.kernel.backing.shelf import DATABASE, FILES, RECORD, Shelf, Standing, bytes_of, read, standing
 from guildhouse.kernel.embedded import Embedded, EmbeddedError, server_version
 from guildhouse.kernel.errors import NotDone
 from guildhouse.kernel.files import Files, flush_directory
@@ -113,7 +113,7 @@ async def bring_files(config: Config, unpacked: Path) -> None:
     """Put the files of a backup where the server keeps its own."""
     files = files_of(config)
     for path in await asyncio.to_thread(lambda: [each for each in unpacked.rglob("*") if each.is_file()]):
-        await files.write(path.relative_to(unpacked).as_posix(), pieces(path))
+        await files.write(path.relative_to(unpacked).as_posix(), bytes_of(path))
 
 
 @contextmanager

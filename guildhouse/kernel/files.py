@@ -21,6 +21,7 @@ from guildhouse.kernel.errors import NotFound, Problem
 PIECE = 1 << 20  # bytes that are written, or read, at a time
 SEGMENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")  # starts with no dot: those are the ones being written
 DEEPEST = 6
+BESIDE = re.compile(r"\.[0-9a-f]{16}")  # what a file is called until it is whole
 
 
 class NoSuchFile(NotFound):
@@ -147,7 +148,8 @@ class Directory:
 
     async def entries(self, prefix: str = "") -> list[Entry]:
         """The files whose names start so; what is being written just now has no name yet."""
-        found = await asyncio.to_thread(lambda: [entry_of(path, self.root) for path in self.root.rglob("[!.]*")])
+        within = self.root / prefix.rpartition("/")[0]
+        found = await asyncio.to_thread(lambda: [entry_of(path, self.root) for path in within.rglob("[!.]*")])
         return sorted((each for each in found if each and each.name.startswith(prefix)), key=lambda each: each.name)
 
     async def names(self, prefix: str = "") -> list[str]:
@@ -157,10 +159,12 @@ class Directory:
     async def check(self) -> None:
         """A directory is where it is: the first write makes it."""
 
-    async def tidy(self) -> None:
-        """Remove what killed writers have left behind. Only for those who know that nobody writes here."""
-        for path in await asyncio.to_thread(lambda: [*self.root.rglob(".*")]):
-            path.unlink(missing_ok=True)
+    async def tidy(self, prefix: str, before: datetime) -> None:
+        """Remove what writers left behind that were killed, under a prefix and since before then."""
+        for path in await asyncio.to_thread(lambda: [*(self.root / prefix).rglob(".*")]):
+            left = entry_of(path, self.root)
+            if left and left.written_at < before and BESIDE.fullmatch(path.name):
+                path.unlink(missing_ok=True)
 
 
 def entry_of(path: Path, root: Path) -> Entry | None:

@@ -133,11 +133,16 @@ async def test_a_lent_copy_is_gone_afterwards_and_the_file_is_not(place: Files) 
     assert await whole(place, "a") == b"kept"
 
 
-async def test_what_a_killed_writer_left_is_tidied_away(kept: Directory) -> None:
-    await kept.write("imports/a/upload", pieces(b"x"))
-    (kept.root / "imports" / ".0123456789abcdef").write_bytes(b"half")
-    await kept.tidy()
-    assert [path.name for path in kept.root.rglob("*") if path.is_file()] == ["upload"]
+async def test_what_a_killed_writer_left_is_tidied_away_and_nothing_else(kept: Directory) -> None:
+    await kept.write("pieces/a/upload", pieces(b"x"))
+    for name in ("pieces/a/.0123456789abcdef", "pieces/a/.gitignore", "other/.0123456789abcdef"):
+        (kept.root / name).parent.mkdir(exist_ok=True)
+        (kept.root / name).write_bytes(b"half")
+    await kept.tidy("pieces/", datetime.now(UTC) - timedelta(hours=1))
+    assert len([path for path in kept.root.rglob("*") if path.is_file()]) == 4  # somebody may be writing it just now
+    await kept.tidy("pieces/", datetime.now(UTC) + timedelta(hours=1))
+    left = {path.relative_to(kept.root).as_posix() for path in kept.root.rglob("*") if path.is_file()}
+    assert left == {"pieces/a/upload", "pieces/a/.gitignore", "other/.0123456789abcdef"}
 
 
 @pytest.mark.parametrize(

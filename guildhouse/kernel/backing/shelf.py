@@ -1,19 +1,21 @@
-"""The shelf: the place where a server's backups stand, each as a record of what it consists of, and the parts themselves.
+"""The shelf: the place where a server's backups stand, each as a record of what it consists of, and the pieces of all.
 
-    records/<server>/20261121T021700Z-1f0c....json    a backup: its manifest, and its parts by their names
-    parts/<server>/<SHA-256>                          a part of one backup, or of many
+    records/<server>/20261121T021700Z-1f0c....json    a backup: its manifest, and the pieces of each of its files
+    pieces/<server>/<SHA-256>                         a piece of one backup, or of many
 
-A part is a file, or the rows of a table. One that has not changed since the last backup is there already, and is not
-stored again: not the months of the log that are over, and not the files. A record is written when all its parts are
-there, so that whatever is cut off in the middle looks like nothing.
+The files are those of the dump, one for each table, and the server's own. A piece that an earlier backup had is there
+already, and is not stored again: a file that did not change, a table that nobody wrote to, the log but for its end, because
+what only grows is compressed to the same bytes up to where it grew. A record is written when all its pieces are there, so
+that whatever is cut off in the middle looks like nothing.
 """
 
 import asyncio
 import re
 from collections.abc import AsyncIterable, AsyncIterator, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
 
@@ -21,16 +23,17 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from guildhouse.kernel.backing.dump import Manifest
 from guildhouse.kernel.errors import NotDone
-from guildhouse.kernel.files import PIECE, Directory, Entry, Files, NoSuchFile
+from guildhouse.kernel.files import Directory, Entry, Files, NoSuchFile
 
 DATABASE, FILES = "database", "files"
+PIECE = 1024 * 1024
 TIME = "%Y%m%dT%H%M%SZ"
 RECORD = re.compile(r"records/([0-9a-f]{8})/(\d{8}T\d{6}Z)-([0-9a-f]{16})\.json")
 # A file that was written shortly before it was backed up may have been written once more within the same tick of a clock.
 SETTLED = timedelta(seconds=5)
-# A part that no record names yet may be one of a backup that a copy of this server is just taking.
+# A piece that no record names yet may be one of a backup that a copy of this server is just taking.
 IN_THE_MAKING = timedelta(days=1)
-PartName = Annotated[
+Name = Annotated[
     str, StringConstraints(pattern=rf"^({DATABASE}|{FILES})(/[A-Za-z0-9_-][A-Za-z0-9._-]{{0,99}}){{1,6}}$")
 ]
 
@@ -39,37 +42,51 @@ class Damaged(NotDone):
     """A backup is not as it was written."""
 
 
-class Changed(Exception):
-    """A file was replaced by another one while it was read."""
-
-
-class Part(BaseModel):
-    """One part of a backup; `written_at` is when its file was, null for the rows of a table."""
+class Piece(BaseModel):
+    """Some bytes of a file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     size: int
+
+
+class Content(BaseModel):
+    """A file as its pieces, one after the other; `written_at` is when it was written, null for the rows of a table."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pieces: tuple[Piece, ...]
     written_at: datetime | None = None
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return sum(piece.size for piece in self.pieces)
 
 
 class Record(BaseModel):
-    """A backup: what it is of, and its parts."""
+    """A backup: what it is of, and the files that it consists of."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     manifest: Manifest
-    parts: dict[PartName, Part]
+    contents: dict[Name, Content]
 
     @property
     def size(self) -> int:
         """Its bytes; some of them are other backups' as well."""
-        return sum(part.size for part in self.parts.values())
+        return sum(content.size for content in self.contents.values())
 
     @property
     def files(self) -> int:
-        """How many files it holds."""
-        return sum(name.startswith(f"{FILES}/") for name in self.parts)
+        """How many files of the server it holds."""
+        return sum(name.startswith(f"{FILES}/") for name in self.contents)
+
+    @property
+    def pieces(self) -> dict[str, int]:
+        """The sizes of its pieces, by their SHA-256."""
+        return {piece.sha256: piece.size for content in self.contents.values() for piece in content.pieces}
 
 
 @dataclass(frozen=True)
@@ -129,45 +146,34 @@ class Shelf:
     server: str
 
     async def put(self, manifest: Manifest, dump: Path, kept: Files) -> tuple[Standing, Record, set[str]]:
-        """Put a backup on the shelf: the files of a dump, and all that are kept. Says which parts are new."""
-        before, there = await self.newest(), set(await self.parts())
-        parts, new = dict[str, Part](), set[str]()
+        """Put a backup on the shelf: the files of a dump, and all that are kept. Says which pieces are new."""
+        before, there = await self.newest(), set(await self.sizes())
+        had, contents = set(there), dict[str, Content]()
         for path in await asyncio.to_thread(lambda: sorted(dump.iterdir())):
-            part = await asyncio.to_thread(part_of, path)
-            await self.store(part, pieces(path), there, new)
-            parts[f"{DATABASE}/{path.name}"] = part
+            contents[f"{DATABASE}/{path.name}"] = Content(pieces=await self.store(bytes_of(path), there))
         for entry in await kept.entries():
-            if stored := await self.put_file(kept, entry, before, there, new):
-                parts[f"{FILES}/{entry.name}"] = stored
-        record = Record(manifest=manifest, parts=parts)
-        content = record.model_dump_json(indent=1).encode()
-        stamp = f"{manifest.created_at:{TIME}}-{sha256(content).hexdigest()[:16]}"
+            name = f"{FILES}/{entry.name}"
+            with suppress(NoSuchFile):  # removed since it was listed
+                contents[name] = same(entry, name, before, there) or Content(
+                    pieces=await self.store(kept.read(entry.name), there), written_at=entry.written_at
+                )
+        record = Record(manifest=manifest, contents=contents)
+        text = record.model_dump_json(indent=1).encode()
+        stamp = f"{manifest.created_at:{TIME}}-{sha256(text).hexdigest()[:16]}"
         backup = Standing(f"records/{self.server}/{stamp}.json")
-        await self.files.write(backup.name, once(content))
-        return backup, record, new
+        await self.files.write(backup.name, once(text))
+        return backup, record, there - had
 
-    async def put_file(
-        self, kept: Files, entry: Entry, before: Record | None, there: set[str], new: set[str]
-    ) -> Part | None:
-        """Put a file on the shelf; None for one that was removed since it was listed."""
-        for _ in range(3):
-            try:
-                part = same(entry, before) or await hashed(kept, entry)
-                await self.store(part, kept.read(entry.name), there, new)
-            except NoSuchFile:
-                return None
-            except Changed:
-                entry, before = await kept.entry(entry.name), None
-            else:
-                return part
-        raise NotDone(f"The file {entry.name} changes all the time, and cannot be backed up.")
-
-    async def store(self, part: Part, content: AsyncIterator[bytes], there: set[str], new: set[str]) -> None:
-        """Store a part, unless it is there."""
-        if part.sha256 not in there:
-            await self.files.write(self.path(part.sha256), proved(content, part.sha256))
-            there.add(part.sha256)
-            new.add(part.sha256)
+    async def store(self, chunks: AsyncIterable[bytes], there: set[str]) -> tuple[Piece, ...]:
+        """Store the pieces of a file that are not there, and note that they are."""
+        found = []
+        async for content in in_pieces(chunks):
+            digest = await digest_of(content)
+            if digest not in there:
+                await self.files.write(self.path(digest), once(content))
+                there.add(digest)
+            found.append(Piece(sha256=digest, size=len(content)))
+        return tuple(found)
 
     async def newest(self) -> Record | None:
         """The newest backup that can be read."""
@@ -178,99 +184,93 @@ class Shelf:
                 continue
         return None
 
-    async def parts(self) -> dict[str, int]:
-        """The sizes of the parts that are there, by their SHA-256."""
+    async def sizes(self) -> dict[str, int]:
+        """The sizes of the pieces that are there, by their SHA-256."""
         prefix = self.path("")
         return {each.name.removeprefix(prefix): each.size for each in await self.files.entries(prefix)}
 
     async def verify(self, record: Record, afresh: Collection[str]) -> None:
-        """Show that a backup could be fetched: all its parts are there, and these of them read as they were written."""
-        there = await self.parts()
-        for name, part in record.parts.items():
-            if there.get(part.sha256) != part.size:
-                raise Damaged(f"The part {part.sha256} of {name} is missing. Take another backup.")
+        """Show that a backup could be fetched: all its pieces are there, and these of them read as they were written."""
+        there = await self.sizes()
+        missing = [digest for digest, size in record.pieces.items() if there.get(digest) != size]
+        if missing:
+            raise Damaged(f"{len(missing)} pieces are missing, such as {missing[0]}. Take another backup.")
         for digest in afresh:
-            try:
-                async for _ in proved(self.files.read(self.path(digest)), digest):
-                    pass
-            except Changed:
-                raise Damaged(f"The part {digest} does not read as it was written. Take another backup.") from None
+            await self.piece(digest)
+
+    async def piece(self, digest: str) -> bytes:
+        """A piece. Raises `Damaged` where it is not as it was written."""
+        try:
+            content = b"".join([chunk async for chunk in self.files.read(self.path(digest))])
+        except NoSuchFile:
+            raise Damaged(f"The piece {digest} is missing. Take another backup.") from None
+        if await digest_of(content) != digest:
+            raise Damaged(f"The piece {digest} is not as it was written. Take another backup.")
+        return content
 
     async def fetch(self, record: Record, into: Path) -> None:
-        """Bring all parts of a backup into a directory, under their names. Raises `Damaged`."""
-        for name, part in record.parts.items():
+        """Bring all files of a backup into a directory, under their names. Raises `Damaged`."""
+        for name, content in record.contents.items():
             target = into / name
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            try:
-                with target.open("xb") as file:
-                    async for piece in proved(self.files.read(self.path(part.sha256)), part.sha256):
-                        await asyncio.to_thread(file.write, piece)
-            except (NoSuchFile, Changed):
-                raise Damaged(
-                    f"The part of {name} ({part.sha256}) is missing or damaged. Take another backup."
-                ) from None
+            with target.open("xb") as file:
+                for piece in content.pieces:
+                    await asyncio.to_thread(file.write, await self.piece(piece.sha256))
 
     async def thin_out(self, gone: Collection[Standing]) -> int:
-        """Remove backups, then the parts that no other one has; says how many. Where a record is damaged, parts stay."""
+        """Remove backups, then the pieces that no other one has; says how many. Where a record is damaged, they stay."""
         for backup in gone:
             await self.files.remove(backup.name)
         try:
             records = [await read(self.files, backup) for backup in await standing(self.files, self.server)]
         except Damaged:
             return 0
-        needed = {self.path(part.sha256) for record in records for part in record.parts.values()}
+        needed = {self.path(digest) for record in records for digest in record.pieces}
         old = datetime.now(UTC) - IN_THE_MAKING
         there = await self.files.entries(self.path(""))
         unneeded = [each.name for each in there if each.name not in needed and each.written_at < old]
         for name in unneeded:
             await self.files.remove(name)
         if isinstance(self.files, Directory):
-            await self.files.tidy()
+            await self.files.tidy(self.path(""), old)
         return len(unneeded)
 
     def path(self, digest: str) -> str:
-        """Where a part is."""
-        return f"parts/{self.server}/{digest}"
+        """Where a piece is."""
+        return f"pieces/{self.server}/{digest}"
 
 
-def same(entry: Entry, before: Record | None) -> Part | None:
-    """The part that a file was in the last backup, if the file is still that one."""
-    part = before.parts.get(f"{FILES}/{entry.name}") if before else None
-    if before is None or part is None or (part.size, part.written_at) != (entry.size, entry.written_at):
+def same(entry: Entry, name: str, before: Record | None, there: Collection[str]) -> Content | None:
+    """A file as it was in the last backup, if it is still that one: then nobody needs to read it."""
+    was = before.contents.get(name) if before else None
+    if before is None or was is None or (was.size, was.written_at) != (entry.size, entry.written_at):
         return None
-    return part if entry.written_at < before.manifest.created_at - SETTLED else None
+    settled = entry.written_at < before.manifest.created_at - SETTLED
+    return was if settled and all(piece.sha256 in there for piece in was.pieces) else None
 
 
-async def hashed(kept: Files, entry: Entry) -> Part:
-    """The part that a file is."""
-    digest, size = sha256(), 0
-    async for piece in kept.read(entry.name):
-        await asyncio.to_thread(digest.update, piece)
-        size += len(piece)
-    return Part(sha256=digest.hexdigest(), size=size, written_at=entry.written_at)
+async def digest_of(content: bytes) -> str:
+    """The SHA-256 of a piece."""
+    return (await asyncio.to_thread(sha256, content)).hexdigest()
 
 
-def part_of(path: Path) -> Part:
-    """The part that a file of a dump is."""
-    with path.open("rb") as file:
-        return Part(sha256=file_digest(file, "sha256").hexdigest(), size=path.stat().st_size)
-
-
-async def pieces(path: Path) -> AsyncIterator[bytes]:
+async def bytes_of(path: Path) -> AsyncIterator[bytes]:
     """A file of this machine."""
     with await asyncio.to_thread(path.open, "rb") as file:
-        while piece := await asyncio.to_thread(file.read, PIECE):
-            yield piece
+        while chunk := await asyncio.to_thread(file.read, PIECE):
+            yield chunk
 
 
-async def proved(chunks: AsyncIterable[bytes], digest: str) -> AsyncIterator[bytes]:
-    """The chunks; raises `Changed` at the end, where they are others than these."""
-    found = sha256()
+async def in_pieces(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    """The chunks in pieces of one size, the last one shorter."""
+    waiting = bytearray()
     async for chunk in chunks:
-        await asyncio.to_thread(found.update, chunk)
-        yield chunk
-    if found.hexdigest() != digest:
-        raise Changed
+        waiting += chunk
+        while len(waiting) >= PIECE:
+            yield bytes(waiting[:PIECE])
+            del waiting[:PIECE]
+    if waiting:
+        yield bytes(waiting)
 
 
 async def once(content: bytes) -> AsyncIterator[bytes]:

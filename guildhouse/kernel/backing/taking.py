@@ -70,8 +70,7 @@ async def put_on(shelf: Shelf, server: Server) -> Taken:
         manifest = await dump_database(server.database.dsn, dump, "directory")
         backup, record, new = await shelf.put(manifest, dump, server.files)
     await shelf.verify(record, new)
-    sizes = {part.sha256: part.size for part in record.parts.values()}
-    return Taken(backup, record, sum(sizes[digest] for digest in new))
+    return Taken(backup, record, sum(record.pieces[digest] for digest in new))
 
 
 def values_of(taken: Taken) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,7 +15,7 @@ from guildhouse.config import load
 from guildhouse.kernel.backing import shelf as shelves
 from guildhouse.kernel.backing.dump import Manifest
 from guildhouse.kernel.backing.shelf import Damaged, Shelf, Standing, read, standing
-from guildhouse.kernel.files import Directory, Files
+from guildhouse.kernel.files import Directory, Files, NoSuchFile
 from guildhouse.kernel.storage import files_at
 from tests.object_storage import BUCKET, ObjectStorage
 
@@ -79,7 +80,7 @@ async def test_a_backup_comes_back_as_it_was(shelf: Shelf, dump: Path, kept: Dir
     assert (tmp_path / "out" / "database" / "toc.dat").read_bytes() == b"what is in it"
     assert (tmp_path / "out" / "database" / "3001.dat.gz").read_bytes() == b"rows of jobs"
     assert (tmp_path / "out" / "files" / "imports" / "a" / "upload").read_bytes() == b"upload"
-    assert (record.files, record.size) == (3, sum(part.size for part in record.parts.values()))
+    assert (record.files, record.size) == (3, 13 + 12 + 6 + 6 + 6)
     assert (backup.server, backup.taken_at) == ("0a1b2c3d", FIRST)
 
 
@@ -90,9 +91,29 @@ async def test_what_is_there_already_is_not_stored_again(shelf: Shelf, dump: Pat
     await write(kept, "exports/c/000000", b"another")
     await kept.remove("exports/b/000000")
     _, second, new = await shelf.put(manifest(1), dump, kept)
-    assert new == {second.parts["database/3001.dat.gz"].sha256, second.parts["files/exports/c/000000"].sha256}
-    assert second.parts["files/same"] == first.parts["files/same"]
-    assert "files/exports/b/000000" not in second.parts
+    assert new == {digest_of(b"more rows of jobs"), digest_of(b"another")}
+    assert second.contents["files/same"] == first.contents["files/same"]
+    assert "files/exports/b/000000" not in second.contents
+
+
+async def test_of_a_file_that_grew_only_its_end_is_stored(
+    shelf: Shelf, dump: Path, kept: Directory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shelves, "PIECE", 1000)
+    await shelf.put(manifest(), dump, kept)
+    log = os.urandom(4500)
+    (dump / "3002.dat.gz").write_bytes(log)
+    _, record, new = await shelf.put(manifest(1), dump, kept)
+    assert (len(new), len(record.contents["database/3002.dat.gz"].pieces)) == (5, 5)
+    (dump / "3002.dat.gz").write_bytes(log + b"and more")
+    _, record, new = await shelf.put(manifest(2), dump, kept)
+    assert [record.pieces[digest] for digest in new] == [508]
+    await shelf.fetch(record, tmp_path / "out")
+    assert (tmp_path / "out" / "database" / "3002.dat.gz").read_bytes() == log + b"and more"
+
+
+def digest_of(content: bytes) -> str:
+    return sha256(content).hexdigest()
 
 
 async def test_a_file_that_did_not_change_is_not_even_read(
@@ -106,11 +127,11 @@ async def test_a_file_that_did_not_change_is_not_even_read(
         seen.append(name)
         return real(self, name, offset)
 
-    await write(kept, "imports/a/upload", b"UPLOAD", age=3600)
+    await write(kept, "imports/a/upload", b"UPLOAD")
     monkeypatch.setattr(kept, "read", lambda name, offset=0: noted(kept, name, offset))
     _, record, _ = await shelf.put(manifest(1), dump, kept)
-    assert set(seen) <= {"imports/a/upload", "exports/b/000000", "same"} and "imports/a/upload" in seen
-    assert record.parts["files/imports/a/upload"].size == 6
+    assert seen == ["imports/a/upload"]
+    assert record.contents["files/imports/a/upload"].size == 6
 
 
 async def test_a_backup_that_is_cut_off_is_none(shelf: Shelf, dump: Path, tmp_path: Path) -> None:
@@ -126,20 +147,17 @@ async def test_a_backup_that_is_cut_off_is_none(shelf: Shelf, dump: Path, tmp_pa
     assert await standing(shelf.files) == []
 
 
-async def test_a_file_that_is_replaced_while_it_is_read_is_read_again(shelf: Shelf, dump: Path, tmp_path: Path) -> None:
-    class Restless(Directory):
-        times = 0
-
+async def test_a_file_that_goes_while_it_is_read_is_left_out(shelf: Shelf, dump: Path, tmp_path: Path) -> None:
+    class Going(Directory):
         async def read(self, name: str, offset: int = 0) -> AsyncIterator[bytes]:
-            self.times += 1
-            yield b"new" if self.times > 1 else b"old"
+            raise NoSuchFile
+            yield b""
 
-    restless = Restless(tmp_path / "restless")
-    await restless.write("a", shelves.once(b"new"))
-    _, record, new = await shelf.put(manifest(), dump, restless)
+    going = Going(tmp_path / "going")
+    await going.write("a", shelves.once(b"x"))
+    _, record, new = await shelf.put(manifest(), dump, going)
+    assert record.files == 0
     await shelf.verify(record, new)
-    await shelf.fetch(record, tmp_path / "out")
-    assert (tmp_path / "out" / "files" / "a").read_bytes() == b"new"
 
 
 async def test_what_goes_takes_only_what_nobody_else_needs(
@@ -151,17 +169,17 @@ async def test_what_goes_takes_only_what_nobody_else_needs(
     second, record, _ = await shelf.put(manifest(1), dump, kept)
     other = Shelf(shelf.files, "ffffffff")
     theirs, their_record, _ = await other.put(manifest(), dump, kept)
-    for stranger in ("letter.txt", "records/0a1b2c3d/mine.json", "parts/notes"):
+    for stranger in ("letter.txt", "records/0a1b2c3d/mine.json", "pieces/notes"):
         await shelf.files.write(stranger, shelves.once(b"of somebody else"))
     assert await shelf.thin_out([first]) == 1
     assert await standing(shelf.files, "0a1b2c3d") == [second]
     assert await standing(shelf.files) == [theirs, second]
-    await shelf.verify(record, {part.sha256 for part in record.parts.values()})
-    await other.verify(their_record, {part.sha256 for part in their_record.parts.values()})
-    assert {"letter.txt", "records/0a1b2c3d/mine.json", "parts/notes"} <= set(await shelf.files.names())
+    await shelf.verify(record, record.pieces)
+    await other.verify(their_record, their_record.pieces)
+    assert {"letter.txt", "records/0a1b2c3d/mine.json", "pieces/notes"} <= set(await shelf.files.names())
 
 
-async def test_parts_of_today_stay_they_may_be_of_a_backup_that_is_being_taken(
+async def test_pieces_of_today_stay_they_may_be_of_a_backup_that_is_being_taken(
     shelf: Shelf, dump: Path, kept: Directory
 ) -> None:
     first, record, _ = await shelf.put(manifest(), dump, kept)
@@ -169,7 +187,7 @@ async def test_parts_of_today_stay_they_may_be_of_a_backup_that_is_being_taken(
     await shelf.verify(record, ())
 
 
-async def test_where_a_record_is_damaged_no_part_goes(
+async def test_where_a_record_is_damaged_no_piece_goes(
     shelf: Shelf, dump: Path, kept: Directory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shelves, "IN_THE_MAKING", timedelta(days=-1))
@@ -183,9 +201,9 @@ async def test_where_a_record_is_damaged_no_part_goes(
 
 
 @pytest.mark.parametrize("damage", ["cut", "altered", "gone"])
-async def test_a_damaged_part_is_found(shelf: Shelf, dump: Path, kept: Directory, tmp_path: Path, damage: str) -> None:
+async def test_a_damaged_piece_is_found(shelf: Shelf, dump: Path, kept: Directory, tmp_path: Path, damage: str) -> None:
     _, record, new = await shelf.put(manifest(), dump, kept)
-    path = shelf.path(record.parts["files/imports/a/upload"].sha256)
+    path = shelf.path(record.contents["files/imports/a/upload"].pieces[0].sha256)
     if damage == "gone":
         await shelf.files.remove(path)
     else:
@@ -200,9 +218,9 @@ async def test_a_record_that_leads_elsewhere_is_refused(shelf: Shelf, dump: Path
     _, record, _ = await shelf.put(manifest(), dump, kept)
     for name in ("files/../../escaped", "/tmp/escaped", "files/.hidden", "database", "other/a"):
         content = json.loads(record.model_dump_json())
-        content["parts"][name] = content["parts"].pop("files/same", next(iter(content["parts"].values())))
+        content["contents"][name] = content["contents"].pop("files/same", next(iter(content["contents"].values())))
         text = json.dumps(content).encode()
-        forged = Standing(f"records/0a1b2c3d/20261101T021700Z-{shelves.sha256(text).hexdigest()[:16]}.json")
+        forged = Standing(f"records/0a1b2c3d/20261101T021700Z-{sha256(text).hexdigest()[:16]}.json")
         await shelf.files.write(forged.name, shelves.once(text))
         with pytest.raises(Damaged, match="does not know"):
             await read(shelf.files, forged)

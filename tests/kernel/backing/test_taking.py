@@ -83,8 +83,8 @@ async def test_the_next_backup_stores_only_what_changed(at_work: Cast) -> None:
     assert first["added"] > 1_000_000 > second["added"] > 0
     assert second["size"] > 1_000_000
     two = await read(shelf.files, (await standing(shelf.files))[-1])
-    unchanged = {name for name, part in two.parts.items() if one.parts.get(name) == part}
-    assert len(unchanged) > len(two.parts) / 2  # the tables that nobody wrote to, and the file
+    unchanged = {name for name, content in two.contents.items() if one.contents.get(name) == content}
+    assert len(unchanged) > len(two.contents) / 2  # the tables that nobody wrote to, and the file
 
 
 async def test_only_an_admin_sees_and_takes_backups(at_work: Cast) -> None:
@@ -138,8 +138,10 @@ async def test_a_backup_that_fails_says_why_and_leaves_the_last_good_one(
         again = await asked(cast)
         await taking.take(again)
         assert (await ready(cast))["status"] == "pass"
+        there = await standing(taking.shelf_of(cast.server).files)
+        assert there[-1].short == (await ended(cast, again.row_id))["name"]
         await taking.take(again)  # a second run of a task that is done does nothing
-        assert len(await standing(taking.shelf_of(cast.server).files)) == 2
+        assert await standing(taking.shelf_of(cast.server).files) == there
 
 
 async def asked(cast: Cast) -> Work:
