@@ -15,24 +15,28 @@ from guildhouse.accounts.unzipping import is_takeout
 from guildhouse.commands import (
     arriving,
     auditing,
+    backing_up,
     describing,
     forecasting,
     importing,
     mending,
     migrating,
+    moving_settings,
     serving,
     where,
 )
-from guildhouse.commands import backup as backing_up
 from guildhouse.commands import demo as demonstrating
 from guildhouse.commands import doctor as examining
 from guildhouse.commands import explain as explaining
 from guildhouse.commands import restore as restoring
 from guildhouse.commands import trace as tracing
-from guildhouse.commands.joining import NotDone, database_of, present_database
+from guildhouse.commands.joining import database_of, present_database
 from guildhouse.kernel.check import BootError
 from guildhouse.kernel.embedded import EmbeddedError
+from guildhouse.kernel.errors import NotDone
+from guildhouse.kernel.files import FilesOutOfReach
 from guildhouse.kernel.formats import dumps
+from guildhouse.kernel.storage import files_of
 
 cli = typer.Typer(
     help="Guildhouse: the career network that a community runs for itself.",
@@ -48,6 +52,12 @@ cli.add_typer(audits, name="audit")
 
 intakes = typer.Typer(help="Go on with an import, or undo it as a whole.", no_args_is_help=True)
 cli.add_typer(intakes, name="imports")
+
+configured = typer.Typer(help="The settings: print them, or take them to another server.", invoke_without_command=True)
+cli.add_typer(configured, name="settings")
+
+shelves = typer.Typer(help="The backups that stand where the server backs itself up.", no_args_is_help=True)
+cli.add_typer(shelves, name="backups")
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on.")]
@@ -176,26 +186,53 @@ def resume_import(import_id: Annotated[str, typer.Argument(help="The id of an im
 
 
 @cli.command()
-def backup(file: Annotated[Path, typer.Argument(help="The archive to write, such as guildhouse.tar.")]) -> None:
-    """Back the whole server up into one file, while it runs."""
+def backup(
+    file: Annotated[
+        Path | None, typer.Argument(help="The archive to write, such as guildhouse.tar; else to GUILDHOUSE_BACKUPS.")
+    ] = None,
+) -> None:
+    """Back the whole server up while it runs: into one file, or to where it backs itself up."""
     settings = config.load()
     with present_database(settings, say) as dsn:
-        asyncio.run(backing_up.back_up(dsn, settings.data, file.absolute(), say))
+        if file:
+            asyncio.run(backing_up.back_up(dsn, files_of(settings), file.absolute(), say))
+        else:
+            asyncio.run(backing_up.shelve(settings, dsn, say))
+
+
+Place = Annotated[str | None, typer.Option("--at", help="A directory, or s3://bucket/prefix; else GUILDHOUSE_BACKUPS.")]
+
+
+@shelves.command("list")
+def list_backups(at: Place = None) -> None:
+    """List the backups that stand in a place, the newest last."""
+    for line in asyncio.run(backing_up.listed(config.load(), at)):
+        say(line)
+
+
+@shelves.command()
+def thin(apply: Annotated[bool, typer.Option("--apply", help="Remove them, not only say it.")] = False) -> None:
+    """Say which backups GUILDHOUSE_BACKUP_KEEP does not keep; each backup that is taken does it by itself."""
+    settings = config.load()
+    with present_database(settings, complain) as dsn:
+        asyncio.run(backing_up.thin_out(settings, dsn, say, apply=apply))
 
 
 @cli.command()
 def restore(
-    file: Annotated[Path, typer.Argument(help="The archive.")],
+    source: Annotated[str, typer.Argument(help="An archive, or the name of a backup of `backups list`, or `latest`.")],
+    at: Place = None,
     into: Annotated[Path | None, typer.Option(help="Another data directory to restore into.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Move a database that is there aside.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Only prove the backup; touch nothing.")] = False,
 ) -> None:
     """Restore a backup: proved first, then put in place."""
+    found = restoring.found(source, at, config.load())
     if check:
-        restoring.check(file.absolute(), say)
+        restoring.check(found, say)
     else:
-        settings = config.load(data=into).model_copy(update={"database_url": None}) if into else config.load()
-        restoring.restore(settings, file.absolute(), say, replace=replace)
+        settings = config.load(data=into).model_copy(update={"database_url": None, "files": None}) if into else None
+        restoring.restore(settings or config.load(), found, say, replace=replace)
 
 
 @cli.command()
@@ -273,11 +310,34 @@ def reference(directory: Annotated[Path, typer.Argument(help="Such as docs/api."
     say(f"{len(describing.write_reference(directory))} pages written.")
 
 
-@cli.command()
-def settings() -> None:
-    """Print every setting: its value, its default, what it does. Passwords are left out."""
-    for setting in describing.settings(config.load()):
-        say(setting)
+@configured.callback()
+def settings(context: typer.Context) -> None:
+    """Print every setting (where nothing else is said): its value, its default, what it does. Passwords are left out."""
+    if context.invoked_subcommand is None:
+        for setting in describing.settings(config.load()):
+            say(setting)
+
+
+@configured.command("export")
+def export_settings(
+    place: Annotated[Path, typer.Argument(help="The file to write, or a directory for settings.toml.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Write over a file that is there.")] = False,
+) -> None:
+    """Write all settings, those that are rows included, into a file that a person can read. Without secrets."""
+    found = config.load()
+    with present_database(found, complain) as dsn:
+        asyncio.run(moving_settings.export(found, dsn, place.absolute(), say, replace=replace))
+
+
+@configured.command("import")
+def import_settings(
+    file: Annotated[Path, typer.Argument(help="A file of `settings export`.")],
+    apply: Annotated[bool, typer.Option("--apply", help="Write what differs, not only say it.")] = False,
+) -> None:
+    """Say what the settings in a file would change here; with --apply, change it."""
+    found = config.load()
+    with present_database(found, complain) as dsn:
+        asyncio.run(moving_settings.bring_in(found, dsn, file.absolute(), say, apply=apply))
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -287,6 +347,8 @@ def main(arguments: list[str] | None = None) -> None:
         cli(arguments)
     except (NotDone, config.ConfigError, EmbeddedError, BootError) as error:
         fail(str(error))
+    except FilesOutOfReach as error:
+        fail(f"{error.reason}.")
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         fail(f"This went wrong: {error or type(error).__name__}. `guildhouse doctor` looks for the cause.")
 

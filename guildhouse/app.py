@@ -15,10 +15,10 @@ from guildhouse import accounts, applications, jobs, organizations
 from guildhouse.accounts.identity import Accounts
 from guildhouse.config import Config
 from guildhouse.kernel import health, operation, telemetry
+from guildhouse.kernel.backing import backup, taking
 from guildhouse.kernel.db import Database
 from guildhouse.kernel.document import docs_pages
 from guildhouse.kernel.exporting import export, export_file, making
-from guildhouse.kernel.files import Directory
 from guildhouse.kernel.headers import Edge, install_problem_handlers, with_cors
 from guildhouse.kernel.http import Api
 from guildhouse.kernel.importing import import_, import_doors, mapping
@@ -33,19 +33,23 @@ from guildhouse.kernel.migrate import newest_revision
 from guildhouse.kernel.operating import chunks, undoing, working
 from guildhouse.kernel.retaining import hold, outlook, retained_file, retention, shelving
 from guildhouse.kernel.server import Server
+from guildhouse.kernel.storage import files_of
 from guildhouse.kernel.tasks import Workers, feeder
 
 KERNEL = Manifest(
     "kernel",
     resources=(
-        operation.operations, import_.imports, mapping.mappings, export.exports, hold.holds, retained_file.retained_files,
+        operation.operations, import_.imports, mapping.mappings, export.exports, backup.backups, hold.holds,
+        retained_file.retained_files,
     ),
     verbs=(*operation.verbs, *import_.verbs, *export.verbs, *hold.verbs),
     doors=(
         *chunks.doors, *undoing.doors, *import_doors.doors, *export_file.doors, *retained_file.doors, *outlook.doors,
     ),
-    tasks=(*working.tasks, *importing.tasks, *making.tasks, *retention.tasks, *shelving.tasks),
-    schedules=(*importing.schedules, *making.schedules, *retention.schedules, *shelving.schedules),
+    tasks=(*working.tasks, *importing.tasks, *making.tasks, *retention.tasks, *shelving.tasks, *taking.tasks),
+    schedules=(
+        *importing.schedules, *making.schedules, *retention.schedules, *shelving.schedules, *taking.schedules,
+    ),
 )  # fmt: skip
 
 # Lower domains first: each may lean on those before it.
@@ -86,7 +90,7 @@ async def running(config: Config, dsn: str) -> AsyncIterator[Running]:
             Limits(config.limits),
             identity,
             await secret_of(database),
-            Directory(config.data / "files"),
+            files_of(config),
         )
         await stack.enter_async_context(spine(server, wake))
         edge = Edge(with_cors(web(server), config), config)

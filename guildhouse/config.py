@@ -4,10 +4,12 @@ Each has a default that needs nothing. `guildhouse doctor` prints what is in for
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, ValidationError, field_validator
+from croniter import croniter
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -16,6 +18,10 @@ def default_data() -> Path:
     if os.geteuid() == 0:
         return Path("/var/lib/guildhouse")
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "guildhouse"
+
+
+BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._-]+)*/?")
+KEEP = re.compile(r"[1-9]\d{0,3}[hdwmy]( [1-9]\d{0,3}[hdwmy])*")
 
 
 class Config(BaseSettings):
@@ -53,6 +59,22 @@ class Config(BaseSettings):
     cors: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Origins of browser apps that may call the API, comma-separated."
     )
+    s3_endpoint: str | None = Field(
+        default=None, description="Where the S3-compatible storage is: https://... Without it, Amazon's own."
+    )
+    s3_region: str = Field(default="us-east-1", description="The region of that storage.")
+    s3_key: str | None = Field(default=None, description="The id of the access key to that storage.")
+    s3_secret: SecretStr | None = Field(default=None, description="The secret of that access key.")
+    files: str | None = Field(
+        default=None, description="Where files are kept: a directory, or s3://bucket/prefix. By default, in the data."
+    )
+    backups: str | None = Field(
+        default=None, description="Where the server backs itself up to: a directory, or s3://bucket/prefix."
+    )
+    backup_schedule: str = Field(default="17 2 * * *", description="When it does: five fields of cron, in UTC.")
+    backup_keep: str = Field(
+        default="7d 4w 12m", description="Which backups stay: the newest of so many hours, days, weeks, months, years."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is logged.")
     slow_ms: int = Field(default=500, ge=1, description="Requests slower than this are logged, in milliseconds.")
 
@@ -61,6 +83,48 @@ class Config(BaseSettings):
     def split_origins(cls, value: object) -> object:
         """`a,b` in the environment is two origins."""
         return tuple(each.strip() for each in value.split(",") if each.strip()) if isinstance(value, str) else value
+
+    @field_validator("s3_endpoint", "s3_key", "s3_secret", "files", "backups", mode="before")
+    @classmethod
+    def empty_is_none(cls, value: object) -> object:
+        """An empty value in the environment takes back one of `.env`."""
+        return value or None
+
+    @field_validator("files", "backups")
+    @classmethod
+    def is_place(cls, value: str | None, others: ValidationInfo) -> str | None:
+        """A bucket has a name that S3 knows, and a key."""
+        if value is None or "://" not in value:
+            return value
+        if not BUCKET.fullmatch(value):
+            raise ValueError(f"{value} is neither a directory nor a bucket: write s3://bucket or s3://bucket/prefix")
+        if not (others.data.get("s3_key") and others.data.get("s3_secret")):
+            raise ValueError("a bucket needs GUILDHOUSE_S3_KEY and GUILDHOUSE_S3_SECRET")
+        return value
+
+    @field_validator("s3_endpoint")
+    @classmethod
+    def is_address(cls, value: str | None) -> str | None:
+        """An address without a path."""
+        if value and not re.fullmatch(r"https?://[^/\s@]+/?", value):
+            raise ValueError("write it as https://host or https://host:port")
+        return value
+
+    @field_validator("backup_schedule")
+    @classmethod
+    def is_schedule(cls, value: str) -> str:
+        """Five fields of cron."""
+        if len(value.split()) != 5 or not croniter.is_valid(value):
+            raise ValueError(f"`{value}` is not five fields of cron, such as `17 2 * * *`: every night at 2:17")
+        return value
+
+    @field_validator("backup_keep")
+    @classmethod
+    def is_rule(cls, value: str) -> str:
+        """Numbers with units."""
+        if not KEEP.fullmatch(value):
+            raise ValueError(f"`{value}` is no rule: write numbers with h, d, w, m or y, such as `7d 4w 12m`")
+        return value
 
     @property
     def address(self) -> str:

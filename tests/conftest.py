@@ -26,6 +26,7 @@ from guildhouse.kernel.tables import METADATA
 from guildhouse.kernel.tasks import feeder
 from guildhouse.kernel.telemetry import configure_logs
 from tests.cast import Caller, Cast, assemble, signed_in
+from tests.object_storage import ObjectStorage
 
 configure_logs(load())
 # The process that runs the tests: with workers it is their parent. Databases are named for it, so that those of a run
@@ -190,6 +191,13 @@ def starting(dsn: str) -> Callable[..., Any]:
             yield await assemble(running.server, running.asgi)
 
     return start
+
+
+@pytest.fixture(scope="session")
+def object_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStorage]:
+    """Storage that speaks S3, at work beside the tests that ask for it."""
+    with ObjectStorage(tmp_path_factory.mktemp("swift")).at_work() as storage:
+        yield storage
 
 
 @pytest.fixture

@@ -12,38 +12,19 @@ import asyncio
 import os
 import tarfile
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from contextlib import suppress
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import IO, Literal
+from typing import IO
 
-import asyncpg
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
-from guildhouse.commands.joining import NotDone, split_password
-from guildhouse.kernel.embedded import binary
-from guildhouse.kernel.log.triggers import quote
+from guildhouse.kernel.backing.dump import Manifest
+from guildhouse.kernel.backing.shelf import FILES, Damaged
+from guildhouse.kernel.files import Files, NoSuchFile
 
-MANIFEST, DUMP, FILES, SUMS = "manifest.json", "database.dump", "files", "SHA256SUMS"
-
-
-class Damaged(NotDone):
-    """The archive is not as it was written."""
-
-
-class Manifest(BaseModel):
-    """What is in a backup: by which Guildhouse, of which migration and epoch, and how many rows each table has."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    format: Literal[1] = 1
-    guildhouse: str
-    created_at: datetime
-    postgres: str
-    migration: str
-    epoch: str
-    rows: dict[str, int]
+MANIFEST, DUMP, SUMS = "manifest.json", "database.dump", "SHA256SUMS"
 
 
 class Summing:
@@ -59,17 +40,25 @@ class Summing:
         return data
 
 
-def write(place: Path, manifest: Manifest, members: Mapping[str, Path]) -> None:
-    """Write an archive of a manifest and some files, by their names in it; all of it is on the disk in the end."""
+async def write(place: Path, manifest: Manifest, dump: Path, files: Files) -> None:
+    """Write an archive of a manifest, a dump and all files; all of it is on the disk in the end."""
     with os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         with tarfile.open(fileobj=file, mode="w") as tar:
             sums = [add_text(tar, MANIFEST, manifest.model_dump_json(indent=2))]
-            for name, source in members.items():
-                with source.open("rb") as content:
-                    sums.append(add(tar, name, content, source.stat().st_size))
+            sums.append(await asyncio.to_thread(add_file, tar, DUMP, dump))
+            for name in await files.names():
+                with suppress(NoSuchFile):  # removed since it was listed
+                    async with files.lent(name) as path:
+                        sums.append(await asyncio.to_thread(add_file, tar, f"{FILES}/{name}", path))
             add_text(tar, SUMS, "".join(sums))
         file.flush()
-        os.fsync(file.fileno())
+        await asyncio.to_thread(os.fsync, file.fileno())
+
+
+def add_file(tar: tarfile.TarFile, name: str, source: Path) -> str:
+    """Put a file into the archive; its line of `SHA256SUMS`."""
+    with source.open("rb") as content:
+        return add(tar, name, content, source.stat().st_size)
 
 
 def add_text(tar: tarfile.TarFile, name: str, text: str) -> str:
@@ -126,31 +115,3 @@ def check_sums(place: Path, found: Mapping[str, str], into: Path) -> None:
     wrong = [name for name in {**written, **found} if name != SUMS and found.get(name) != written.get(name)]
     if wrong or not {MANIFEST, DUMP} <= written.keys():
         raise Damaged(f"{place} is damaged: {', '.join(wrong) or 'the dump is missing'}. Take another one.")
-
-
-async def rows_of(connection: "asyncpg.Connection[asyncpg.Record]") -> dict[str, int]:
-    """How many rows each table has, partitions by themselves."""
-    tables = await connection.fetch(
-        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY relname"
-    )
-    return {name: await connection.fetchval(f"SELECT count(*) FROM {quote(name)}") for (name,) in tables}
-
-
-async def run_program(name: str, dsn: str, *arguments: str | Path) -> None:
-    """Run one of PostgreSQL's programs on a database; raises `NotDone` with what it said."""
-    address, password = split_password(dsn)
-    process = await asyncio.create_subprocess_exec(
-        binary(name),
-        *arguments,
-        f"--dbname={address}",
-        env={**os.environ, "LC_ALL": "C", **({"PGPASSWORD": password} if password else {})},
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        _, said = await process.communicate()
-    except BaseException:
-        process.kill()
-        raise
-    if process.returncode != 0:
-        raise NotDone(f"{name} failed: {said.decode(errors='replace').strip()[-2000:]}")

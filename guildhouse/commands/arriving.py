@@ -7,12 +7,12 @@ from guildhouse import app
 from guildhouse.accounts import arrival, settling
 from guildhouse.accounts.arrival import Arrival, archive_of, arrivals
 from guildhouse.commands.importing import in_words, person_of, pieces
-from guildhouse.commands.joining import NotDone, Say
+from guildhouse.commands.joining import Say
 from guildhouse.config import Config
 from guildhouse.kernel.actor import Actor
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import Note
-from guildhouse.kernel.errors import Problem
+from guildhouse.kernel.errors import NotDone, Problem
 from guildhouse.kernel.ids import new_id
 from guildhouse.kernel.importing.own_format import check_loader
 from guildhouse.kernel.server import Server

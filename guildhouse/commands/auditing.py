@@ -3,8 +3,9 @@
 import asyncpg
 
 from guildhouse.app import HOUSE
-from guildhouse.commands.joining import NotDone, Say
+from guildhouse.commands.joining import Say
 from guildhouse.kernel.db import SESSION
+from guildhouse.kernel.errors import NotDone
 from guildhouse.kernel.log import audit
 
 

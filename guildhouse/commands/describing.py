@@ -11,17 +11,18 @@ from pydantic.fields import FieldInfo
 
 from guildhouse import app
 from guildhouse.accounts.identity import Accounts
-from guildhouse.commands.joining import NotDone, without_password
+from guildhouse.commands.joining import without_password
 from guildhouse.config import Config
 from guildhouse.kernel.db import Database
 from guildhouse.kernel.document.docs_pages import reference
 from guildhouse.kernel.document.openapi import document
-from guildhouse.kernel.files import Directory
+from guildhouse.kernel.errors import NotDone
 from guildhouse.kernel.http import Api, doors_of
 from guildhouse.kernel.limits import Limits
 from guildhouse.kernel.log.readers.tail import Tail
 from guildhouse.kernel.log.wake import Wake
 from guildhouse.kernel.server import Server
+from guildhouse.kernel.storage import files_of
 
 
 def openapi(config: Config) -> dict[str, Any]:
@@ -33,9 +34,7 @@ async def openapi_of(config: Config) -> dict[str, Any]:
     """The document out of an application whose database nobody asks for anything."""
     database = Database(asyncpg.create_pool("postgresql://unused"), "postgresql://unused")
     tail = Tail(database, Wake(database))
-    server = Server(
-        config, app.HOUSE, database, tail, Limits(), Accounts(app.HOUSE), b"", Directory(config.data / "files")
-    )
+    server = Server(config, app.HOUSE, database, tail, Limits(), Accounts(app.HOUSE), b"", files_of(config))
     api = app.web(server)
     assert isinstance(api, Api)
     assert isinstance(api.rest, FastAPI)

@@ -16,15 +16,18 @@ from sqlalchemy.schema import CreateIndex
 
 from guildhouse import config
 from guildhouse.app import HOUSE
-from guildhouse.commands import migrating
-from guildhouse.commands.joining import NotDone, Say, cluster_of, database_of
+from guildhouse.commands import migrating, storing
+from guildhouse.commands.joining import Say, cluster_of, database_of
 from guildhouse.config import Config, ConfigError
 from guildhouse.kernel import check, health, migrate
+from guildhouse.kernel.backing.backup import LAST
 from guildhouse.kernel.check import BootFault, index_is_missing
 from guildhouse.kernel.db import DIALECT, SESSION, Connection
 from guildhouse.kernel.embedded import EmbeddedError, server_version
+from guildhouse.kernel.errors import NotDone
 from guildhouse.kernel.log import audit
 from guildhouse.kernel.log.sequencer import has_moved
+from guildhouse.kernel.storage import files_at
 
 Severity = Literal["error", "warning", "notice"]
 SEVERITIES = get_args(Severity)
@@ -47,10 +50,10 @@ def examine(say: Say) -> list[Finding]:
         return of_config(error)
     found = of_house()
     try:
-        found += of_machine(settings)
+        found += of_machine(settings) + of_storage(settings)
         if settings.database_url or cluster_of(settings.data).exists():
             with database_of(settings, say) as (dsn, _):
-                found += asyncio.run(of_database(dsn))
+                found += asyncio.run(of_database(dsn, settings))
     except (NotDone, EmbeddedError, OSError) as error:
         found.append(Finding("error", "The database cannot be used", str(error)))
     return sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))
@@ -115,6 +118,15 @@ def of_disk(data: Path) -> list[Finding]:
     return [Finding(severity, f"Only {free} MiB are free where the data are", "Free some space before it runs out.")]
 
 
+def of_storage(settings: Config) -> list[Finding]:
+    """Whether the places that are named for files and for backups can be written, read and emptied."""
+    found = []
+    for what, place in (("Files", settings.files), ("Backups", settings.backups)):
+        if place and (why := asyncio.run(storing.fault_of(files_at(place, settings)))):
+            found.append(Finding("error", f"{what} cannot be kept in {place}", f"{why}."))
+    return found
+
+
 def of_clock() -> list[Finding]:
     """A clock that stands before the newest file of this program was written is wrong."""
     written = max(path.stat().st_mtime for path in Path(__file__).parent.glob("*.py"))
@@ -139,7 +151,7 @@ def of_programs(version: str, today: date) -> list[Finding]:
     return [Finding("notice", f"PostgreSQL {version} lacks fixes: {major}.{due} or a later one should be out", advice)]
 
 
-async def of_database(dsn: str) -> list[Finding]:
+async def of_database(dsn: str, settings: Config) -> list[Finding]:
     """What the database shows. Where its tables are of another version, nothing else is looked at."""
     if found := await of_migrations(dsn):
         return found
@@ -150,8 +162,31 @@ async def of_database(dsn: str) -> list[Finding]:
     try:
         for look in LOOKS:
             found += [finding async for finding in look(connection)]
+        found += await of_backups(connection, settings)
     finally:
         await connection.close()
+    return found
+
+
+async def of_backups(connection: Connection, settings: Config) -> list[Finding]:
+    """How the last backups went, where the server is to take some."""
+    last = await connection.fetchrow(LAST)
+    if settings.backups is None or last is None:
+        return []
+    found = []
+    if last["problem"]:
+        found.append(
+            Finding(
+                "error", f"The last backup failed: {last['problem'].rstrip('.')}", "Mend it, then: `guildhouse backup`."
+            )
+        )
+    if last["finished_at"] is None:
+        found.append(Finding("warning", "There is no backup yet", "`guildhouse backup` takes one now."))
+    elif last["finished_at"] < health.before_last(settings.backup_schedule):
+        since = f"The last good backup is of {last['finished_at']:%Y-%m-%d %H:%M} UTC"
+        found.append(
+            Finding("warning", since, "Is a server running, with its workers? `guildhouse backup` takes one now.")
+        )
     return found
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from guildhouse.app import HOUSE
-from guildhouse.commands.joining import NotDone
 from guildhouse.kernel import select, store
 from guildhouse.kernel.actor import ANONYMOUS
 from guildhouse.kernel.door import Door
+from guildhouse.kernel.errors import NotDone
 from guildhouse.kernel.fields import Selection
 from guildhouse.kernel.filters import Condition, operators
 from guildhouse.kernel.http import doors_of

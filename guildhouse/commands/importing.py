@@ -9,13 +9,13 @@ from typing import Any, Literal
 
 from guildhouse import app
 from guildhouse.accounts.session import BY_EMAIL
-from guildhouse.commands.joining import NotDone, Say
+from guildhouse.commands.joining import Say
 from guildhouse.config import Config
 from guildhouse.kernel import store
 from guildhouse.kernel.actor import Actor
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import Note, fetch
-from guildhouse.kernel.errors import Problem
+from guildhouse.kernel.errors import NotDone, Problem
 from guildhouse.kernel.files import PIECE
 from guildhouse.kernel.ids import as_id, new_id
 from guildhouse.kernel.importing import documents, import_

@@ -1,21 +1,23 @@
 """Joining: how a command comes to the server's database, the external one, or the embedded one, started or joined."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
 
+from guildhouse import app
 from guildhouse.config import Config
+from guildhouse.kernel.db import split_password
 from guildhouse.kernel.embedded import OLDEST, Embedded, server_version
+from guildhouse.kernel.errors import NotDone
+from guildhouse.kernel.files import Files
+from guildhouse.kernel.server import Server
+from guildhouse.kernel.storage import files_at
+from guildhouse.kernel.telemetry import configure_logs
 
 Say = Callable[[str], None]
-
-
-class NotDone(Exception):
-    """Why a command does not do what it was asked to, in words, with what to do instead."""
 
 
 @contextmanager
@@ -40,6 +42,14 @@ def present_database(config: Config, say: Say) -> Iterator[str]:
         )
     with database_of(config, say) as (dsn, _):
         yield dsn
+
+
+@asynccontextmanager
+async def server_of(config: Config, dsn: str) -> AsyncIterator[Server]:
+    """A server's own parts for a command, without workers; what it logs goes to stderr."""
+    configure_logs(config)
+    async with app.running(config.model_copy(update={"workers": "none"}), dsn) as running:
+        yield running.server
 
 
 def cluster_of(data: Path) -> Path:
@@ -68,10 +78,9 @@ def without_password(dsn: str) -> str:
     return split_password(dsn)[0]
 
 
-def split_password(dsn: str) -> tuple[str, str | None]:
-    """The address without its password, and the password."""
-    parts = urlsplit(dsn)
-    if parts.password is None:
-        return dsn, None
-    _, _, place = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{quote(parts.username or '')}@{place}")), parts.password
+def place_of(config: Config, place: str | None) -> Files:
+    """The place of backups: this one, or the one of the settings."""
+    named = place or config.backups
+    if named is None:
+        raise NotDone("No place for backups is named. Set GUILDHOUSE_BACKUPS, or name one: --at DIRECTORY or s3://...")
+    return files_at(named, config)

@@ -7,8 +7,8 @@ from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.adapters.persistence.queries import Queries
 
 from guildhouse.app import HOUSE
-from guildhouse.commands.joining import NotDone
 from guildhouse.kernel.db import Database, Note
+from guildhouse.kernel.errors import NotDone
 from guildhouse.kernel.log.readers.reader import NoDeadLetter, ReaderLoop
 from guildhouse.kernel.log.wake import Wake
 from guildhouse.kernel.tasks import feeder

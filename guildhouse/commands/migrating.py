@@ -4,8 +4,8 @@ from alembic.script import ScriptDirectory
 from alembic.script.revision import RevisionError
 
 from guildhouse.app import HOUSE
-from guildhouse.commands.joining import NotDone
 from guildhouse.kernel import migrate
+from guildhouse.kernel.errors import NotDone
 from guildhouse.kernel.migrate import MigrationState
 
 

@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import gettempdir, mkdtemp
@@ -18,33 +19,68 @@ import asyncpg
 from alembic.script import ScriptDirectory
 
 from guildhouse.commands import archive, migrating
-from guildhouse.commands.archive import DUMP, FILES, Manifest, rows_of, run_program
-from guildhouse.commands.joining import NotDone, Say, cluster_of, database_of
+from guildhouse.commands.archive import DUMP
+from guildhouse.commands.joining import Say, cluster_of, database_of, place_of
 from guildhouse.config import Config
+from guildhouse.kernel.backing.dump import Manifest, rows_of, run_program
+from guildhouse.kernel.backing.shelf import DATABASE, FILES, RECORD, Shelf, Standing, bytes_of, read, standing
 from guildhouse.kernel.embedded import Embedded, EmbeddedError, server_version
-from guildhouse.kernel.files import flush_directory
+from guildhouse.kernel.errors import NotDone
+from guildhouse.kernel.files import Files, flush_directory
 from guildhouse.kernel.log import audit
 from guildhouse.kernel.log.sequencer import new_epoch
 from guildhouse.kernel.migrate import SCRIPTS
+from guildhouse.kernel.storage import files_at, files_of
 
 
-def restore(config: Config, place: Path, say: Say, *, replace: bool = False) -> None:
+@dataclass(frozen=True)
+class Shelved:
+    """A backup that stands on a shelf."""
+
+    files: Files
+    backup: Standing
+
+    def __str__(self) -> str:
+        return self.backup.short
+
+
+Source = Path | Shelved
+
+
+def found(source: str, place: str | None, config: Config) -> Source:
+    """The archive of this name, or the backup of this name in a place. Raises `NotDone`."""
+    root, within, record = source.rpartition("/records/")
+    if within and RECORD.fullmatch(f"records/{record}"):
+        return Shelved(files_at(root, config), Standing(f"records/{record}"))
+    if Path(source).is_file() or not (place or config.backups):
+        return Path(source).absolute()
+    files = place_of(config, place)
+    there = asyncio.run(standing(files))
+    named = [each for each in there if source in (each.short, "latest")]
+    if not named:
+        names = ", ".join(each.short for each in there[-5:]) or "none"
+        raise NotDone(f"There is no file {source}, and no backup of that name. The newest backups are: {names}.")
+    return Shelved(files, named[-1])
+
+
+def restore(config: Config, source: Source, say: Say, *, replace: bool = False) -> None:
     """Restore a backup as the database of these settings. Raises `NotDone`, and then has changed nothing."""
     if config.database_url:
-        restore_outside(config, place, say)
+        restore_outside(config, source, say)
     else:
-        restore_inside(config.data.expanduser().absolute(), place, say, replace=replace)
+        restore_inside(config, source, say, replace=replace)
 
 
-def check(place: Path, say: Say) -> None:
+def check(source: Source, say: Say) -> None:
     """Prove a backup in a PostgreSQL that lives only for this, and touch nothing else."""
     with workshop(Path(gettempdir())) as work:
-        prove(place, work, say)
-    say(f"{place} is good: all of it could be restored.")
+        prove(source, work, say)
+    say(f"{source} is good: all of it could be restored.")
 
 
-def restore_inside(data: Path, place: Path, say: Say, *, replace: bool) -> None:
+def restore_inside(config: Config, source: Source, say: Say, *, replace: bool) -> None:
     """Restore into a data directory."""
+    data = config.data.expanduser().absolute()
     if cluster_of(data).exists():
         if not replace:
             raise NotDone(
@@ -55,21 +91,29 @@ def restore_inside(data: Path, place: Path, say: Say, *, replace: bool) -> None:
             say("Nobody uses the present database: it can be replaced.")
     data.mkdir(parents=True, exist_ok=True)
     with workshop(data) as work:
-        prove(place, work, say)
+        prove(source, work, say)
         with alone(data):
+            if config.files:
+                asyncio.run(bring_files(config, work / "unpacked" / FILES))
             move_aside(data, say)
             move_in(data, work)
     say(f"The backup is in place. Start the server: GUILDHOUSE_DATA={data} guildhouse up")
 
 
-def restore_outside(config: Config, place: Path, say: Say) -> None:
+def restore_outside(config: Config, source: Source, say: Say) -> None:
     """Restore into an external database, which must be empty."""
     with database_of(config, say) as (dsn, _), workshop(Path(gettempdir())) as work:
         asyncio.run(require_empty(dsn))
-        manifest = opened(place, work)
-        asyncio.run(bring_in(dsn, manifest, work / "unpacked" / DUMP, say))
-        if (files := work / "unpacked" / FILES).exists():
-            shutil.copytree(files, config.data / FILES, dirs_exist_ok=True)
+        manifest, dump = asyncio.run(opened(source, work))
+        asyncio.run(bring_in(dsn, manifest, dump, say))
+        asyncio.run(bring_files(config, work / "unpacked" / FILES))
+
+
+async def bring_files(config: Config, unpacked: Path) -> None:
+    """Put the files of a backup where the server keeps its own."""
+    files = files_of(config)
+    for path in await asyncio.to_thread(lambda: [each for each in unpacked.rglob("*") if each.is_file()]):
+        await files.write(path.relative_to(unpacked).as_posix(), bytes_of(path))
 
 
 @contextmanager
@@ -83,21 +127,32 @@ def workshop(within: Path) -> Iterator[Path]:
         shutil.rmtree(directory)
 
 
-def prove(place: Path, work: Path, say: Say) -> None:
+def prove(source: Source, work: Path, say: Say) -> None:
     """Restore into a fresh cluster below `work`, and stop that cleanly."""
-    manifest = opened(place, work)
-    say(f"The archive is whole: Guildhouse {manifest.guildhouse}, {manifest.created_at:%Y-%m-%d %H:%M} UTC.")
+    manifest, dump = asyncio.run(opened(source, work))
+    say(f"The backup is whole: Guildhouse {manifest.guildhouse}, {manifest.created_at:%Y-%m-%d %H:%M} UTC.")
     with Embedded(work, report=lambda _: None) as dsn:
-        asyncio.run(bring_in(dsn, manifest, work / "unpacked" / DUMP, say))
+        asyncio.run(bring_in(dsn, manifest, dump, say))
 
 
-def opened(place: Path, work: Path) -> Manifest:
-    """The manifest of an archive that is whole, unpacked, and not too new for this version."""
-    if not place.is_file():
-        raise NotDone(f"There is no file {place}.")
+async def opened(source: Source, work: Path) -> tuple[Manifest, Path]:
+    """The manifest of a backup that is whole and not too new for this version, and its dump; all of it unpacked."""
     unpacked = work / "unpacked"
     unpacked.mkdir(mode=0o700)
-    manifest = archive.unpack(place, unpacked)
+    if isinstance(source, Shelved):
+        record = await read(source.files, source.backup)
+        refuse_newer(record.manifest)
+        await Shelf(source.files, source.backup.server).fetch(record, unpacked)
+        return record.manifest, unpacked / DATABASE
+    if not source.is_file():
+        raise NotDone(f"There is no file {source}.")
+    manifest = await asyncio.to_thread(archive.unpack, source, unpacked)
+    refuse_newer(manifest)
+    return manifest, unpacked / DUMP
+
+
+def refuse_newer(manifest: Manifest) -> None:
+    """Raise `NotDone` for a backup of a version that this one does not know."""
     known = {each.revision for each in ScriptDirectory(SCRIPTS).walk_revisions()}
     major, ours = (int(each.split(".")[0]) for each in (manifest.postgres, server_version()))
     if manifest.migration not in known or major > ours:
@@ -105,7 +160,6 @@ def opened(place: Path, work: Path) -> Manifest:
             f"This backup is of Guildhouse {manifest.guildhouse} (migration {manifest.migration}, PostgreSQL {major}), "
             "which is newer than this one. Install that version, or a newer one, and restore with it."
         )
-    return manifest
 
 
 async def require_empty(dsn: str) -> None:

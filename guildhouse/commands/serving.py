@@ -14,12 +14,13 @@ import uvloop
 
 from guildhouse import app
 from guildhouse.accounts.first_admin import first_admin_link
-from guildhouse.commands import migrating
-from guildhouse.commands.joining import NotDone, Say, database_of
+from guildhouse.commands import migrating, storing
+from guildhouse.commands.joining import Say, database_of
 from guildhouse.config import Config
 from guildhouse.kernel import check
 from guildhouse.kernel.db import Database
 from guildhouse.kernel.embedded import Embedded
+from guildhouse.kernel.errors import NotDone
 from guildhouse.kernel.telemetry import configure_logs
 
 log = structlog.get_logger()
@@ -29,6 +30,7 @@ def serve(config: Config, say: Say, *, migrates: bool) -> None:
     """Start, or join, the database; bring it up to date, or refuse one that is not; serve until asked to stop."""
     configure_logs(config)
     check.raise_all(app.HOUSE)
+    storing.require(config)
     with bound(config) as listener, database_of(config, say) as (dsn, embedded):
         run(serve_on(config, dsn, listener, embedded, say, migrates=migrates))
 
@@ -36,6 +38,7 @@ def serve(config: Config, say: Say, *, migrates: bool) -> None:
 def work(config: Config, say: Say) -> None:
     """Work off background tasks only, beside servers that answer requests."""
     configure_logs(config)
+    storing.require(config)
     with database_of(config, say) as (dsn, _):
         run(work_on(config, dsn, say))
 

@@ -7,8 +7,8 @@ from typing import Any
 import asyncpg
 
 from guildhouse.app import HOUSE
-from guildhouse.commands.joining import NotDone
 from guildhouse.kernel.db import SESSION, Connection, speak
+from guildhouse.kernel.errors import NotDone
 from guildhouse.kernel.log import changes
 from guildhouse.kernel.log.changes import STAMPED_OR_NOT, Change, Position, StaleEpoch, WrongPosition
 

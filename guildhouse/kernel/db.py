@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
+from urllib.parse import quote, urlsplit, urlunsplit
 from weakref import WeakKeyDictionary
 
 import asyncpg
@@ -155,3 +156,12 @@ async def fetch(connection: Connection, statement: ClauseElement, /, **values: A
     """Run an expression; `values` fill its `bindparam`s. Keep the expression at module level and it compiles once."""
     sql, names, defaults = compiled(statement)
     return await connection.fetch(sql, *(values[name] if name in values else defaults[name] for name in names))
+
+
+def split_password(dsn: str) -> tuple[str, str | None]:
+    """The address without its password, and the password."""
+    parts = urlsplit(dsn)
+    if parts.password is None:
+        return dsn, None
+    _, _, place = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{quote(parts.username or '')}@{place}")), parts.password

@@ -26,6 +26,10 @@ class Fault:
     values: Mapping[str, object] = field(default_factory=dict)
 
 
+class NotDone(Exception):
+    """Why something is not done that whoever runs the server asked for, in words, with what to do instead."""
+
+
 class Problem(Exception):
     """Something went wrong."""
 

@@ -9,20 +9,34 @@ import re
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
+from stat import S_ISREG
 from typing import IO, Protocol
 
-from guildhouse.kernel.errors import NotFound
+from guildhouse.kernel.errors import NotFound, Problem
 
 PIECE = 1 << 20  # bytes that are written, or read, at a time
 SEGMENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")  # starts with no dot: those are the ones being written
 DEEPEST = 6
+BESIDE = re.compile(r"\.[0-9a-f]{16}")  # what a file is called until it is whole
 
 
 class NoSuchFile(NotFound):
     """There is no file of this name; it may have been removed meanwhile."""
+
+
+class FilesOutOfReach(Problem):
+    """The place where files are kept cannot be reached just now. Try again in a moment."""
+
+    status = 503
+    retryable = True
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(headers={"Retry-After": "5"})
+        self.reason = reason  # for whoever runs the server: it names the place
 
 
 class WrongFileName(ValueError):
@@ -37,6 +51,15 @@ class Stored:
     sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file that is kept: its name, its bytes, and when it was written."""
+
+    name: str
+    size: int
+    written_at: datetime
+
+
 class Files(Protocol):
     """Where files are kept. A name reads `imports/<id>/upload`: segments of letters, digits, `.`, `_` and `-`."""
 
@@ -46,14 +69,23 @@ class Files(Protocol):
     def read(self, name: str, offset: int = 0) -> AsyncIterator[bytes]:
         """The bytes from `offset` on, in pieces. Raises `NoSuchFile`."""
 
+    async def entry(self, name: str) -> Entry:
+        """What is known of a file. Raises `NoSuchFile`."""
+
     def lent(self, name: str) -> AbstractAsyncContextManager[Path]:
         """The file as a path of this machine for as long as the block lasts, to be read only. Raises `NoSuchFile`."""
 
     async def remove(self, name: str) -> None:
         """Remove a file; one that is not there is no error."""
 
+    async def entries(self, prefix: str = "") -> list[Entry]:
+        """The files whose names start so, in the order of their names."""
+
     async def names(self, prefix: str = "") -> list[str]:
         """The names that start so, in order."""
+
+    async def check(self) -> None:
+        """Raise `FilesOutOfReach` where files cannot be looked for just now."""
 
 
 def checked_name(name: str) -> str:
@@ -97,23 +129,53 @@ class Directory:
             while piece := await asyncio.to_thread(file.read, PIECE):
                 yield piece
 
+    async def entry(self, name: str) -> Entry:
+        """What the file system says of a file."""
+        found = await asyncio.to_thread(entry_of, self.path(name), self.root)
+        if found is None:
+            raise NoSuchFile
+        return found
+
     @asynccontextmanager
     async def lent(self, name: str) -> AsyncIterator[Path]:
         """The file itself."""
-        path = self.path(name)
-        if not await asyncio.to_thread(path.is_file):
-            raise NoSuchFile
-        yield path
+        await self.entry(name)
+        yield self.path(name)
 
     async def remove(self, name: str) -> None:
         """Remove a file, and what is left empty above it."""
         await asyncio.to_thread(removed, self.path(name), self.root)
 
+    async def entries(self, prefix: str = "") -> list[Entry]:
+        """The files whose names start so; what is being written just now has no name yet."""
+        within = self.root / prefix.rpartition("/")[0]
+        found = await asyncio.to_thread(lambda: [entry_of(path, self.root) for path in within.rglob("[!.]*")])
+        return sorted((each for each in found if each and each.name.startswith(prefix)), key=lambda each: each.name)
+
     async def names(self, prefix: str = "") -> list[str]:
-        """The names that start so, in order; what is being written just now has none yet."""
-        found = await asyncio.to_thread(lambda: [path for path in self.root.rglob("*") if path.is_file()])
-        named = [path.relative_to(self.root).as_posix() for path in found if not path.name.startswith(".")]
-        return sorted(name for name in named if name.startswith(prefix))
+        """The names that start so, in order."""
+        return [each.name for each in await self.entries(prefix)]
+
+    async def check(self) -> None:
+        """A directory is where it is: the first write makes it."""
+
+    async def tidy(self, prefix: str, before: datetime) -> None:
+        """Remove what writers left behind that were killed, under a prefix and since before then."""
+        for path in await asyncio.to_thread(lambda: [*(self.root / prefix).rglob(".*")]):
+            left = entry_of(path, self.root)
+            if left and left.written_at < before and BESIDE.fullmatch(path.name):
+                path.unlink(missing_ok=True)
+
+
+def entry_of(path: Path, root: Path) -> Entry | None:
+    """A file as it is listed; None for a directory, and for a file that has just gone."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    if not S_ISREG(found.st_mode):
+        return None
+    return Entry(path.relative_to(root).as_posix(), found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
 
 
 def opened_new(root: Path, path: Path) -> IO[bytes]:

@@ -6,16 +6,20 @@ Neither says anything that a stranger should not read: no addresses, no messages
 import asyncio
 import shutil
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal
 
 import asyncpg
 import structlog
+from croniter import croniter
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
+from guildhouse.kernel.backing.backup import LAST
 from guildhouse.kernel.db import Connection
+from guildhouse.kernel.files import FilesOutOfReach
 from guildhouse.kernel.log.sequencer import ELECTION
 from guildhouse.kernel.server import Server
 from guildhouse.kernel.shapes import Shape
@@ -166,7 +170,47 @@ SELECT count(*), coalesce(extract(epoch FROM now() - min(execute_after)), 0)::fl
 FROM pgqueuer WHERE status = 'queued' AND execute_after <= now()
 """
 
-LOOKS: Mapping[str, Look] = {"sequencer": sequencer, "tail": tail, "readers": readers, "tasks": tasks}
+
+async def files(server: Server, _connection: Connection) -> Check:
+    """Whether files can be looked for where they are kept. Without them most of the work goes on."""
+    try:
+        async with asyncio.timeout(PATIENCE / 2):
+            await server.files.check()
+    except (FilesOutOfReach, TimeoutError):
+        return Check(status="warn")
+    return Check(status="pass")
+
+
+async def backups(server: Server, connection: Connection) -> Check:
+    """Whether the last backup was taken, in time; nothing is asked of a server that is to take none."""
+    if server.config.backups is None:
+        return Check(status="pass")
+    last = await connection.fetchrow(LAST)
+    finished = last["finished_at"] if last else None
+    late = finished is None or finished < before_last(server.config.backup_schedule)
+    detail = {
+        "seconds_since": None if finished is None else round((datetime.now(UTC) - finished).total_seconds()),
+        "verified": bool(last and last["verified_at"]),
+        "failed": bool(last and last["problem"]),
+    }
+    return Check(status="warn" if late or detail["failed"] else "pass", detail=detail)
+
+
+def before_last(schedule: str) -> datetime:
+    """The last time but one that a schedule came round: what is older than that is late."""
+    times = croniter(schedule, datetime.now(UTC))
+    times.get_prev(datetime)
+    return times.get_prev(datetime)
+
+
+LOOKS: Mapping[str, Look] = {
+    "sequencer": sequencer,
+    "tail": tail,
+    "readers": readers,
+    "tasks": tasks,
+    "files": files,
+    "backups": backups,
+}
 
 
 def disk(data: Path) -> Check:

@@ -21,6 +21,7 @@ from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.domain.errors import RetryRequested
 from pgqueuer.domain.models import Job
 
+from guildhouse.config import Config
 from guildhouse.kernel.actor import HOUSE
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import Connection, Note
@@ -74,10 +75,17 @@ class Task:
 
 @dataclass(frozen=True)
 class Schedule:
-    """When a task runs by itself: five fields of cron, in UTC. It is enqueued once, however many nodes there are."""
+    """When a task runs by itself: five fields of cron, in UTC. It is enqueued once, however many nodes there are.
+
+    The settings may say when, or, by None, that it does not.
+    """
 
     task: Task
-    cron: str
+    cron: str | Callable[[Config], str | None]
+
+    def due(self, config: Config) -> str | None:
+        """The five fields."""
+        return self.cron if isinstance(self.cron, str) else self.cron(config)
 
 
 class TookDownItsProcess(Exception):
@@ -151,7 +159,8 @@ class Workers:
         for task in self.server.house.tasks.values():
             queue.entrypoint(task.name, on_failure="hold", accepts_context=False)(self.runner(task))
         for schedule in self.server.house.schedules:
-            queue.schedule(schedule.task.name, schedule.cron, accepts_context=False)(self.starter(schedule))
+            if cron := schedule.due(self.server.config):
+                queue.schedule(schedule.task.name, cron, accepts_context=False)(self.starter(schedule))
 
     def starter(self, schedule: Schedule) -> Callable[[Any], Awaitable[None]]:
         """Enqueue the task of a schedule that is due."""

@@ -24,6 +24,7 @@ from starlette.types import Scope
 from structlog.typing import EventDict, Processor
 
 from guildhouse.config import Config
+from guildhouse.kernel.backing.backup import LAST
 from guildhouse.kernel.errors import Denied, Unauthenticated
 from guildhouse.kernel.log.sequencer import Sequencer
 from guildhouse.kernel.request import Call
@@ -55,6 +56,10 @@ LATENCY = Gauge(
 READER_LAG = Gauge("guildhouse_reader_lag", "Changes a reader has yet to read.", ["reader"], registry=REGISTRY)
 DEAD_LETTERS = Gauge("guildhouse_dead_letters", "Changes a reader could not take.", ["reader"], registry=REGISTRY)
 TASKS = Gauge("guildhouse_tasks", "Background tasks.", ["task", "state"], registry=REGISTRY)
+
+BACKUP_TIME = Gauge("guildhouse_backup_timestamp_seconds", "When the last good backup ended.", registry=REGISTRY)
+BACKUP_SIZE = Gauge("guildhouse_backup_size_bytes", "Bytes of the last good backup.", registry=REGISTRY)
+BACKUP_FAILED = Gauge("guildhouse_backup_failed", "1 where the last backup failed.", registry=REGISTRY)
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _meters: dict[tuple[str, str, int], tuple[Any, Any]] = {}
@@ -140,6 +145,10 @@ async def look_at_database(server: Server) -> None:
             READER_LAG.labels(reader["name"]).set(reader["lag"] or 0)
             DEAD_LETTERS.labels(reader["name"]).set(reader["dead"])
         counts = await connection.fetch(QUEUE)
+        if last := await connection.fetchrow(LAST):
+            BACKUP_TIME.set(last["finished_at"].timestamp() if last["finished_at"] else 0)
+            BACKUP_SIZE.set(last["size"] or 0)
+            BACKUP_FAILED.set(bool(last["problem"]))
     TASKS.clear()
     for task, state, count in counts:
         TASKS.labels(task, state).set(count)

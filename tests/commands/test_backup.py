@@ -1,25 +1,34 @@
 """Backups: taken while everybody writes, whole or refused, and restored to a server that goes on where it was."""
 
 import asyncio
+import os
 import shutil
+import subprocess
+import sys
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import pytest
 
 from guildhouse.commands import archive, demo
-from guildhouse.commands.archive import Damaged, Manifest, rows_of
-from guildhouse.commands.backup import back_up
-from guildhouse.commands.joining import NotDone, cluster_of
-from guildhouse.commands.restore import alone, check, restore
-from guildhouse.config import load
+from guildhouse.commands.backing_up import back_up, listed, shelve, thin_out
+from guildhouse.commands.joining import cluster_of
+from guildhouse.commands.restore import alone, check, found, restore
+from guildhouse.config import Config, load
+from guildhouse.kernel.backing.dump import Manifest, rows_of
+from guildhouse.kernel.backing.shelf import Damaged, once, standing
+from guildhouse.kernel.errors import NotDone
+from guildhouse.kernel.files import Directory
 from guildhouse.kernel.log.audit import verify
 from guildhouse.kernel.log.sequencer import stamp
-from tests.commands.processes import Place, sql, words_of
+from guildhouse.kernel.storage import files_at, files_of
+from tests.commands.processes import Place, sql, wait_until, words_of
+from tests.object_storage import BUCKET, ObjectStorage
 
 
 @pytest.fixture
@@ -58,7 +67,7 @@ def filled(dsn: str) -> None:
 def backed_up(dsn: str, directory: Path) -> Path:
     """A backup of a database."""
     file = directory / "backup.tar"
-    asyncio.run(back_up(dsn, directory / "data", file, quiet))
+    asyncio.run(back_up(dsn, Directory(directory / "data" / "files"), file, quiet))
     return file
 
 
@@ -78,8 +87,9 @@ def test_a_server_whose_data_directory_was_destroyed_comes_back_as_it_was(place:
         up.kill()
     place.stop_postgres()
     shutil.rmtree(place.data)
-    said = place.done("restore", str(file))
-    assert "as many as were backed up" in said and "whole and unaltered" in said
+    said: list[str] = []
+    restore(load(data=place.data), file, said.append)
+    assert "as many as were backed up" in said[1] and "whole and unaltered" in said[3]
     assert (place.data / "files" / "portrait.bin").read_bytes() == b"\0\1\2"
     with place.up() as up:
         up.sign_in()
@@ -95,8 +105,9 @@ def test_a_server_whose_data_directory_was_destroyed_comes_back_as_it_was(place:
             place, "SELECT (SELECT count(*) FROM changes), count(DISTINCT seq), max(pos) FROM change_pos"
         ).split("|")
         assert changes == positions == last and int(changes) > int(counted)
+        dsn = f"postgresql:///guildhouse?host={cluster_of(place.data)}.socket&user=guildhouse"
+        assert in_database(dsn, verify).whole
         assert up.stop() == 0
-    assert "whole and unaltered" in place.done("audit", "verify")
 
 
 def test_a_database_that_is_there_is_replaced_only_on_demand_and_kept_aside(place: Place, dsn: str) -> None:
@@ -126,6 +137,87 @@ def test_a_backup_is_proved_without_touching_anything(dsn: str, tmp_path: Path) 
     assert {each.name for each in tmp_path.iterdir()} == {"backup.tar"}
 
 
+def test_a_backup_in_a_bucket_is_taken_listed_proved_and_restored(
+    place: Place, object_storage: ObjectStorage, dsn: str
+) -> None:
+    filled(dsn)
+    (place.data / "files").mkdir(parents=True)
+    (place.data / "files" / "portrait.bin").write_bytes(b"\0\1\2")
+    bucket = f"s3://{BUCKET}/{uuid4().hex}"
+    config = load(data=place.data, database_url=dsn, backups=bucket, **object_storage.settings)
+    said: list[str] = []
+    for _ in range(2):
+        asyncio.run(shelve(config, dsn, said.append))
+    name = said[-1].split()[0]
+    (line,) = asyncio.run(listed(config, bucket))
+    assert line.startswith(name) and "  1 files  " in line and " rows  " in line
+    elsewhere = load(data=place.data.parent / "elsewhere", **object_storage.settings)
+    for source, at in (("latest", bucket), (name, bucket), (record_of(config, name), None)):
+        assert str(found(source, at, elsewhere)) == name
+    with pytest.raises(NotDone, match=f"no backup of that name. The newest backups are: {name}"):
+        found("20200101T000000Z-0000000000000000", bucket, elsewhere)
+    restore(elsewhere, found("latest", bucket, elsewhere), said.append)
+    assert said[-2].startswith("The log is whole and unaltered")
+    assert (elsewhere.data / "files" / "portrait.bin").read_bytes() == b"\0\1\2"
+
+
+def record_of(config: Config, name: str) -> str:
+    """The address of a record, as one may copy it."""
+    files = files_at(config.backups or "", config)
+    return f"{config.backups}/{next(each.name for each in asyncio.run(standing(files)) if each.short == name)}"
+
+
+def test_files_come_back_to_the_bucket_that_they_were_in(
+    place: Place, object_storage: ObjectStorage, dsn: str, empty_dsn: str
+) -> None:
+    settings = {**object_storage.settings, "files": f"s3://{BUCKET}/{uuid4().hex}", "data": place.data}
+    config = load(database_url=dsn, **settings)
+    files = files_of(config)
+    asyncio.run(files.write("imports/a/upload", once(b"upload")))
+    file = place.data.parent / "backup.tar"
+    asyncio.run(back_up(dsn, files, file, quiet))
+    asyncio.run(files.remove("imports/a/upload"))
+    restore(load(database_url=empty_dsn, **settings), file, quiet)
+    assert asyncio.run(files.names()) == ["imports/a/upload"]
+
+
+def test_a_backup_that_was_killed_leaves_nothing_that_looks_like_one(place: Place, dsn: str) -> None:
+    files, backups = place.data / "files", place.data.parent / "backups"
+    files.mkdir(parents=True)
+    (files / "large").write_bytes(os.urandom(48 << 20))
+    settings = {"DATABASE_URL": dsn, "GUILDHOUSE_BACKUPS": str(backups)}
+    with subprocess.Popen(
+        [sys.executable, "-m", "guildhouse", "backup"], env=place.environment(**settings), cwd=place.data.parent
+    ) as process:
+        wait_until(lambda: len(list(backups.rglob("pieces/*/*"))) > 3)
+        process.kill()
+    config = load(data=place.data, database_url=dsn, backups=str(backups))
+    assert asyncio.run(listed(config, None)) == ["There are no backups there."]
+    said: list[str] = []
+    asyncio.run(shelve(config, dsn, said.append))
+    assert said[-1].split()[0] in asyncio.run(listed(config, None))[0]
+    assert [*place.data.glob("backing-up-*")] == []
+    assert in_database(dsn, lambda c: c.fetch("SELECT status FROM backups")) == [("done",)]
+
+
+def test_what_the_rule_does_not_keep_is_told_before_it_goes(place: Place, dsn: str) -> None:
+    config = load(data=place.data, database_url=dsn, backups=str(place.data.parent / "backups"))
+    said: list[str] = []
+    asyncio.run(shelve(config, dsn, said.append))
+    asyncio.run(thin_out(config, dsn, said.append, apply=False))
+    asyncio.run(thin_out(config, dsn, said.append, apply=True))
+    name = said[0].split()[0]
+    assert said[1:] == [f"{name}  stays"] * 2 + ["Removed 0 backups, and 0 pieces that no other one needs."]
+
+
+def test_without_a_place_commands_say_what_to_set(place: Place, dsn: str) -> None:
+    config = load(data=place.data, database_url=dsn)
+    with pytest.raises(NotDone, match="Set GUILDHOUSE_BACKUPS"):
+        asyncio.run(listed(config, None))
+    with pytest.raises(NotDone, match=r"No backup was taken\. No place for backups is named"):
+        asyncio.run(shelve(config, dsn, quiet))
+
+
 def test_row_counts_and_dump_are_of_one_moment_while_everybody_writes(dsn: str, empty_dsn: str, tmp_path: Path) -> None:
     async def write(connection: Any) -> None:
         await connection.execute("INSERT INTO secrets (name, value) VALUES (gen_random_uuid()::text, '')")
@@ -140,7 +232,7 @@ def test_row_counts_and_dump_are_of_one_moment_while_everybody_writes(dsn: str, 
                         await write(connection)
 
             writers = [asyncio.create_task(keep_writing()) for _ in range(3)]
-            manifest = await back_up(dsn, tmp_path, tmp_path / "backup.tar", quiet)
+            manifest = await back_up(dsn, Directory(tmp_path / "files"), tmp_path / "backup.tar", quiet)
             over.set()
             await asyncio.gather(*writers)
             return manifest
@@ -202,7 +294,7 @@ MANIFEST = Manifest(
 def small(tmp_path: Path) -> Path:
     """An archive whose dump is some bytes."""
     (tmp_path / "dump").write_bytes(bytes(range(256)) * 100)
-    archive.write(tmp_path / "small.tar", MANIFEST, {archive.DUMP: tmp_path / "dump"})
+    asyncio.run(archive.write(tmp_path / "small.tar", MANIFEST, tmp_path / "dump", Directory(tmp_path / "none")))
     return tmp_path / "small.tar"
 
 
@@ -251,7 +343,7 @@ def test_a_member_without_a_checksum_is_refused(small: Path, tmp_path: Path) -> 
 def test_a_backup_of_a_newer_version_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "dump").write_bytes(b"")
     newer = MANIFEST.model_copy(update={"migration": "9999", "guildhouse": "9.0"})
-    archive.write(tmp_path / "newer.tar", newer, {archive.DUMP: tmp_path / "dump"})
+    asyncio.run(archive.write(tmp_path / "newer.tar", newer, tmp_path / "dump", Directory(tmp_path / "none")))
     said = words_of("restore", str(tmp_path / "newer.tar"), "--into", str(tmp_path / "data"))
     assert "Guildhouse 9.0" in said and "newer than this one" in said
     assert not list((tmp_path / "data").glob("*"))

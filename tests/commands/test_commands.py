@@ -15,9 +15,9 @@ from httpx2 import Response
 from guildhouse.__main__ import main
 from guildhouse.app import HOUSE
 from guildhouse.commands import describing, explain, migrating, where
-from guildhouse.commands.joining import NotDone
 from guildhouse.commands.trace import trace
 from guildhouse.config import load
+from guildhouse.kernel.errors import NotDone
 from guildhouse.kernel.http import doors_of
 from guildhouse.kernel.migrate import drift
 from guildhouse.kernel.row import BASE_COLUMNS
@@ -210,8 +210,8 @@ def test_the_reference_is_written_once_and_then_only_where_it_differs(tmp_path: 
 
 
 def test_every_setting_is_shown_and_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATABASE_URL", "postgresql://ada:secret@db/guildhouse")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://ada:hush@db/guildhouse")
     said = "\n".join(describing.settings(load(port=9000)))
-    assert "DATABASE_URL=postgresql://ada@db/guildhouse" in said and "secret" not in said
+    assert "DATABASE_URL=postgresql://ada@db/guildhouse" in said and "hush" not in said
     assert "GUILDHOUSE_PORT=9000  (default: 8000)" in said
     assert all(str(field.description) in said for field in describing.Config.model_fields.values())

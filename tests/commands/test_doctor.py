@@ -13,11 +13,14 @@ import asyncpg
 import pytest
 
 from guildhouse.app import HOUSE
-from guildhouse.commands import doctor, mending
-from guildhouse.commands.doctor import Finding, of_clock, of_database, of_directory, of_programs, told
-from guildhouse.commands.joining import NotDone
+from guildhouse.commands import describing, doctor, mending
+from guildhouse.commands.doctor import Finding, of_clock, of_database, of_directory, of_programs, of_storage, told
+from guildhouse.commands.storing import require
+from guildhouse.config import load
 from guildhouse.kernel import migrate
+from guildhouse.kernel.errors import NotDone
 from tests.commands.processes import words_of
+from tests.object_storage import BUCKET, SECRET, ObjectStorage
 
 Tell = Callable[[str], Any]
 
@@ -37,8 +40,8 @@ def tell(dsn: str) -> Tell:
     return lambda statement: asyncio.run(run(statement))
 
 
-def found_in(dsn: str) -> list[Finding]:
-    return asyncio.run(of_database(dsn))
+def found_in(dsn: str, **settings: Any) -> list[Finding]:
+    return asyncio.run(of_database(dsn, load(**settings)))
 
 
 def only(found: list[Finding]) -> Finding:
@@ -224,3 +227,44 @@ def test_a_dead_letter_is_handled_once_more(dsn: str, tell: Tell) -> None:
         asyncio.run(mending.replay(dsn, "tasks", 1))
     with pytest.raises(NotDone, match="no reader nobody"):
         asyncio.run(mending.replay(dsn, "nobody", 1))
+
+
+def test_backups_that_are_missing_late_or_failed_are_found(dsn: str, tmp_path: Path, tell: Tell) -> None:
+    backups = str(tmp_path)
+    assert found_in(dsn) == []
+    assert only(found_in(dsn, backups=backups)).what == "There is no backup yet"
+    tell(
+        "INSERT INTO backups (id, status, size, added, rows, files, finished_at) "
+        "VALUES (gen_random_uuid(), 'done', 1, 1, 1, 0, now() - interval '3 days')"
+    )
+    assert only(found_in(dsn, backups=backups)).what.startswith("The last good backup is of 20")
+    assert found_in(dsn, backups=backups, backup_schedule="0 0 1 * *") == []
+    tell(
+        "INSERT INTO backups (id, status, size, added, rows, files, finished_at, problem, created_at) VALUES "
+        "(gen_random_uuid(), 'failed', 0, 0, 0, 0, now(), 'the disk is full', now() + interval '1 second')"
+    )
+    found = only(found_in(dsn, backups=backups, backup_schedule="0 0 1 * *"))
+    assert (found.severity, found.what) == ("error", "The last backup failed: the disk is full")
+
+
+def test_places_that_cannot_be_used_are_found_and_keep_a_server_from_starting(
+    tmp_path: Path, object_storage: ObjectStorage
+) -> None:
+    (tmp_path / "letter").write_text("Dear Ada")
+    good = {**object_storage.settings, "data": tmp_path}
+    assert of_storage(load(**good, files=f"s3://{BUCKET}/doctor", backups=str(tmp_path / "backups"))) == []
+    wrong = load(**{**good, "s3_secret": "wrong"}, files=f"s3://{BUCKET}", backups=str(tmp_path / "letter" / "within"))
+    first, second = of_storage(wrong)
+    assert first.what == f"Files cannot be kept in s3://{BUCKET}" and "refuses the key" in first.advice
+    assert second.what.startswith("Backups cannot be kept in") and "Not a directory" in second.advice
+    with pytest.raises(NotDone, match=r"Files cannot be kept in s3://guild: .* refuses the key"):
+        require(wrong)
+    said = words_of("up", GUILDHOUSE_DATA=str(tmp_path / "data"), GUILDHOUSE_PORT="0",
+                    **{**object_storage.environment, "GUILDHOUSE_FILES": "s3://elsewhere"})  # fmt: skip
+    assert "has no bucket elsewhere" in said and SECRET not in said
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_secret_of_the_storage_is_never_printed() -> None:
+    printed = "\n".join(describing.settings(load(s3_key="ada", s3_secret="horse-staple", files="s3://bucket")))
+    assert "GUILDHOUSE_FILES=s3://bucket" in printed and "horse-staple" not in printed

@@ -9,9 +9,8 @@ import asyncpg
 import pytest
 
 from guildhouse.commands import importing
-from guildhouse.commands.joining import NotDone
 from guildhouse.config import Config
-from guildhouse.kernel.errors import Problem
+from guildhouse.kernel.errors import NotDone, Problem
 
 Brings = Callable[..., str]
 CALLS = "What,Due\nCall Ben,2030/01/02\nCall Cleo,some day\n"

@@ -38,7 +38,7 @@ async def test_a_server_that_works_says_so_in_detail(cast: Cast) -> None:
     body = response.json()
     assert (response.status_code, body["status"]) == (200, "pass"), body
     assert list(body["checks"]) == [
-        *("draining", "disk", "database", "migrations", "sequencer", "tail", "readers", "tasks")
+        *("draining", "disk", "database", "migrations", "sequencer", "tail", "readers", "tasks", "files", "backups")
     ]
     assert body["checks"]["sequencer"]["detail"]["elected"] is True
     assert body["checks"]["database"]["detail"]["milliseconds"] >= 0

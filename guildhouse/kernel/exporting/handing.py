@@ -91,8 +91,7 @@ async def row_to_fetch(call: Call, resource: Resource[Any]) -> Any:
 async def refuse_removed(files: Files, resource: Resource[Any], row_id: str) -> None:
     """Raise `ExportExpired` where the file is not there any more: the row may have been taken out of the trash."""
     try:
-        async with files.lent(part_name(resource, row_id, 0)):
-            pass
+        await files.entry(part_name(resource, row_id, 0))
     except NoSuchFile as error:
         raise ExportExpired from error
 

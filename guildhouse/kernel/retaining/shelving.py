@@ -12,10 +12,9 @@ from typing import Any
 
 from guildhouse.kernel import store
 from guildhouse.kernel.context import Context
-from guildhouse.kernel.exporting.encoding import OWN_VERSION
 from guildhouse.kernel.exporting.wanted import own_fields
 from guildhouse.kernel.files import Files, NoSuchFile, Stored
-from guildhouse.kernel.formats import dumps
+from guildhouse.kernel.formats import OWN_VERSION, dumps
 from guildhouse.kernel.history import typed
 from guildhouse.kernel.ids import as_id, new_id
 from guildhouse.kernel.log import changes

@@ -1,19 +1,21 @@
-"""The backup: the whole server in one archive, as it was at one moment, taken while everybody goes on working."""
+"""The dump: all rows of the database as of one moment, and the manifest that says how many there are."""
 
+import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Literal
 
 import asyncpg
+from pydantic import BaseModel, ConfigDict
 
-from guildhouse.commands import archive
-from guildhouse.commands.archive import DUMP, FILES, Manifest, rows_of, run_program
-from guildhouse.commands.joining import NotDone, Say
-from guildhouse.kernel.embedded import server_version
-from guildhouse.kernel.files import flush_directory
+from guildhouse.kernel.db import split_password
+from guildhouse.kernel.embedded import binary, server_version
+from guildhouse.kernel.errors import NotDone
+from guildhouse.kernel.log.triggers import quote
 
 # A backup waits for the disk as long as it takes; the session must not be ended meanwhile.
 PATIENT = {
@@ -23,42 +25,25 @@ PATIENT = {
 }
 
 
-async def back_up(dsn: str, data: Path, place: Path, say: Say) -> Manifest:
-    """Back the server up into a new file, which is there in whole or not at all. Raises `NotDone`."""
-    check_place(place)
-    with TemporaryDirectory(prefix=".guildhouse-backup-", dir=place.parent) as workshop:
-        dump, made = Path(workshop) / DUMP, Path(workshop) / "archive.tar"
-        manifest = await dump_database(dsn, dump)
-        say(f"Dumped {sum(manifest.rows.values()):,} rows of {len(manifest.rows)} tables.")
-        archive.write(made, manifest, {DUMP: dump, **files_of(data)})
-        check_place(place)
-        made.rename(place)
-    flush_directory(place.parent)
-    say(
-        f"{place} is the whole server as of {manifest.created_at:%Y-%m-%d %H:%M:%S} UTC, secrets included: keep it safe."
-    )
-    return manifest
+class Manifest(BaseModel):
+    """What is in a backup: by which Guildhouse, of which migration and epoch, and how many rows each table has."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = 1
+    guildhouse: str
+    created_at: datetime
+    postgres: str
+    migration: str
+    epoch: str
+    rows: dict[str, int]
 
 
-def check_place(place: Path) -> None:
-    """Raise `NotDone` where the archive cannot go."""
-    if place.exists():
-        raise NotDone(f"{place} exists already, and a backup writes over nothing. Choose another name.")
-    if not place.parent.is_dir():
-        raise NotDone(f"There is no directory {place.parent}. Make it, or choose another place.")
-
-
-def files_of(data: Path) -> dict[str, Path]:
-    """The files of the data directory that are not PostgreSQL's, by their names in the archive."""
-    found = sorted(path for path in (data / FILES).rglob("*") if path.is_file())
-    return {str(path.relative_to(data)): path for path in found}
-
-
-async def dump_database(dsn: str, dump: Path) -> Manifest:
-    """Dump the database, and count its rows, in one and the same snapshot."""
+async def dump_database(dsn: str, dump: Path, form: Literal["custom", "directory"]) -> Manifest:
+    """Dump the database into one file, or a file for each table, and count its rows, in one and the same snapshot."""
     async with snapshot(dsn) as (connection, exported):
         created_at = datetime.now(UTC)
-        options = ("--format=custom", "--no-owner", "--no-privileges", f"--snapshot={exported}", f"--file={dump}")
+        options = (f"--format={form}", "--no-owner", "--no-privileges", f"--snapshot={exported}", f"--file={dump}")
         await run_program("pg_dump", dsn, *options)
         return Manifest(
             guildhouse=version("guildhouse"),
@@ -92,3 +77,31 @@ async def check_database(connection: "asyncpg.Connection[asyncpg.Record]") -> No
             f"The database is PostgreSQL {major}, and the pg_dump here is of {server_version()}. Install the programs of "
             f"PostgreSQL {major} and name their directory in GUILDHOUSE_POSTGRES_BIN."
         )
+
+
+async def rows_of(connection: "asyncpg.Connection[asyncpg.Record]") -> dict[str, int]:
+    """How many rows each table has, partitions by themselves."""
+    tables = await connection.fetch(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY relname"
+    )
+    return {name: await connection.fetchval(f"SELECT count(*) FROM {quote(name)}") for (name,) in tables}
+
+
+async def run_program(name: str, dsn: str, *arguments: str | Path) -> None:
+    """Run one of PostgreSQL's programs on a database; raises `NotDone` with what it said."""
+    address, password = split_password(dsn)
+    process = await asyncio.create_subprocess_exec(
+        binary(name),
+        *arguments,
+        f"--dbname={address}",
+        env={**os.environ, "LC_ALL": "C", **({"PGPASSWORD": password} if password else {})},
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        _, said = await process.communicate()
+    except BaseException:
+        process.kill()
+        raise
+    if process.returncode != 0:
+        raise NotDone(f"{name} failed: {said.decode(errors='replace').strip()[-2000:]}")
