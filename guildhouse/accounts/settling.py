@@ -112,7 +112,7 @@ async def load(ctx: Context, archive: Brought) -> Report:
     given = {each.name for grant in ctx.house.grants for each in grant.resources}
     for noun in archive.nouns:
         if noun not in ctx.house.paths:
-            raise ArchiveRefused(faults=[Fault("", "unknown-noun", "it has rows of a noun that is not known here")])
+            raise ArchiveRefused(faults=[Fault("", "unknown-rows", "it has rows of a noun that is not known here")])
     if people.path not in archive.nouns:
         raise not_own()
     for resource in ctx.house.resources.values():

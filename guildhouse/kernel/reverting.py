@@ -42,10 +42,14 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class WayBack:
-    """How a row gets its values of before: judged by `judge`, and told in the log as `verb`, or as a plain change."""
+    """How a row gets its values of before: judged by `judge`, and told in the log as `verb`, or as a plain change.
+
+    What is out of the actor's sight is gone for them, unless the way leads through.
+    """
 
     judge: Callable[[Context, Resource[Any], Any, Mapping[str, Any], Predicate], Awaitable[Any]]
     verb: str | None = None
+    out_of_sight: bool = False
 
 
 async def by_the_rules(
@@ -101,7 +105,7 @@ async def judge_return(
     before: dict[str, Any], left: dict[str, Any], way: WayBack,
 ) -> Judged | None:  # fmt: skip
     """The change that takes a row back to before; None where it is so already. Raises why it stays as it is."""
-    if row is None or not ctx.actor.sees(row.scopes):
+    if row is None or not (way.out_of_sight or ctx.actor.sees(row.scopes)):
         raise NotFound
     values = back_to(ctx, row, write, before)
     if has(row, values):

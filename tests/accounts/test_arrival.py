@@ -238,7 +238,7 @@ def broken(kind: str, content: bytes) -> bytes:
     ("kind", "code"),
     [
         ("cut", "broken-archive"), ("no-manifest", "no-manifest"), ("version", "no-manifest"),
-        ("altered", "wrong-checksum"), ("unlisted", "unlisted"), ("outside", "path-outside"), ("noun", "unknown-noun"),
+        ("altered", "wrong-checksum"), ("unlisted", "unlisted"), ("outside", "path-outside"), ("noun", "unknown-rows"),
         ("rows", "broken-rows"),
     ],
 )  # fmt: skip

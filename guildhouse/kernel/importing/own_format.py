@@ -162,7 +162,7 @@ async def put_back(_ctx: Context, resource: Resource[Any], row: Row, values: Map
     return changed_to(resource, row, values)
 
 
-WAY_BACK = WayBack(put_back, TAKEN_BACK)
+WAY_BACK = WayBack(put_back, TAKEN_BACK, out_of_sight=True)
 
 
 def row_of(ctx: Context, resource: Resource[Any], said: Mapping[str, Any] | Problem) -> Any:
