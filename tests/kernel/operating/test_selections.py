@@ -7,7 +7,7 @@ import pytest
 from guildhouse.kernel.operating import selecting
 from tests.cast import Caller, Cast
 from tests.jobs.openings import hiring, posted, tracked
-from tests.kernel.uploads import reminders, report, worked
+from tests.kernel.uploads import reminders, report, upload, worked
 from tests.organizations.scenes import Body, refusal
 
 pytestmark = pytest.mark.anyio
@@ -70,6 +70,20 @@ async def test_a_verb_with_a_body_takes_it_as_data(cast: Cast) -> None:
     assert (await cast.otto.get(f"/v1/people/{cast.cleo.id}")).json()["role"] == "coach"
     wrong = await cast.otto.post("/v1/people:batch", {"filter": {}, "op": "assign-role", "data": {"role": "king"}})
     assert refusal(wrong) == (422, "invalid")
+
+
+async def test_what_takes_a_secret_is_stored_for_nobody(cast: Cast) -> None:
+    passwords = {"current": "one that must not be kept", "new": "another that must not be kept"}
+    body = {"filter": {"name": "Ada"}, "op": "change-password", "data": passwords}
+    assert refusal(await cast.ada.post("/v1/people:batch", body)) == (422, "secret-sent")
+    person = {"email": "eve@example.org", "name": "Eve", "password": "one that must not be kept"}
+    assert refusal(await upload(cast.otto, "/v1/people:batch", [person])) == (422, "secret-sent")
+    ops = {"ops": [{"op": "create", "data": person}]}
+    assert refusal(await cast.otto.post("/v1/people:batch", ops, prefer="respond-async")) == (422, "secret-sent")
+    assert (await cast.otto.made("/v1/people:batch", ops))["created"] == 1
+    pool = cast.server.database.pool
+    assert await pool.fetchval("SELECT count(*) FROM operations") == 0
+    assert await pool.fetchval("SELECT count(*) FROM changes WHERE after::text LIKE '%must not be kept%'") == 0
 
 
 async def test_nobody_reaches_rows_that_they_do_not_see_or_may_not_change(cast: Cast) -> None:
