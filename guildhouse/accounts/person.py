@@ -16,7 +16,7 @@ from guildhouse.kernel.may import Predicate, anyone, holds, is_person
 from guildhouse.kernel.resource import Audience, Carry, Find, Log, May, Resource, Shapes, Verb
 from guildhouse.kernel.row import Row
 from guildhouse.kernel.scopes import MEMBERS, PUBLIC, scope
-from guildhouse.kernel.shapes import Country, Line, Prose, ReadShape, Shape, Tag, Url
+from guildhouse.kernel.shapes import SECRET, Country, Line, Prose, ReadShape, Shape, Tag, Url
 from guildhouse.kernel.stages import Stages
 
 
@@ -33,7 +33,7 @@ Email = Annotated[
     StringConstraints(strip_whitespace=True, to_lower=True, max_length=254, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s.]+$"),
 ]
 # NIST SP 800-63B-4: 15 characters where the password is the only factor; any character, no rules of composition.
-Password = Annotated[str, Field(min_length=15, max_length=200)]
+Password = Annotated[str, Field(min_length=15, max_length=200, json_schema_extra=SECRET)]
 Eyes = Literal["me", "coaches", "members", "public"]
 # The fields whose audience a person chooses, and the one they have until then.
 PROFILE: Mapping[str, Eyes] = {

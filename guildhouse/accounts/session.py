@@ -22,7 +22,7 @@ from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Carry, Find, Keep, Log, May, Resource, Shapes, Verb
 from guildhouse.kernel.row import Row
 from guildhouse.kernel.scopes import scope
-from guildhouse.kernel.shapes import ReadShape, Shape
+from guildhouse.kernel.shapes import SECRET, ReadShape, Shape
 from guildhouse.kernel.writing import perform, row_answer
 
 DAYS = 30
@@ -91,7 +91,7 @@ class Credentials(Shape):
 class NewPassword(Shape):
     """A new password, and the current one as proof."""
 
-    current: str = Field(max_length=200)
+    current: str = Field(max_length=200, json_schema_extra=SECRET)
     new: Password
 
 

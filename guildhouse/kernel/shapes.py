@@ -25,6 +25,16 @@ class ReadShape(Shape):
     updated_at: datetime
 
 
+# What a field says that takes a secret: `Field(json_schema_extra=SECRET)`. It is stored nowhere, not even for an hour.
+SECRET: dict[str, Any] = {"writeOnly": True}
+
+
+def secrets_of(shape: type[BaseModel] | None) -> list[str]:
+    """The fields of a body that take a secret."""
+    fields = shape.model_fields if shape else {}
+    return [name for name, field in fields.items() if field.json_schema_extra == SECRET]
+
+
 def must_be_text(value: Any) -> Any:
     """Times and dates are written as text; a number is not taken for one."""
     if not isinstance(value, str | datetime | date):

@@ -1,5 +1,6 @@
 """What the tests of batches share: NDJSON that is sent, worked off by hand, and what became of it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
@@ -59,6 +60,16 @@ async def done(cast: Cast, caller: Caller, operation: Line) -> Line:
     """Work an operation off; how it is then."""
     await run_operation(await caused(cast, operation))
     return await now(caller, operation)
+
+
+async def worked(cast: Cast, caller: Caller, operation: Line) -> Line:
+    """How an operation is at its end: worked off by the server's own worker, or by hand where there is none."""
+    if cast.server.config.workers == "none":
+        return await done(cast, caller, operation)
+    async with asyncio.timeout(30):
+        while not (found := await now(caller, operation))["finished_at"]:  # noqa: ASYNC110 - as a client does
+            await asyncio.sleep(0.01)
+    return found
 
 
 async def now(caller: Caller, operation: Line) -> Line:

@@ -3,18 +3,31 @@
 from collections.abc import Iterable
 from typing import Any
 
+from pydantic import BaseModel
+
 from guildhouse.kernel import store
 from guildhouse.kernel.answer import Answer
 from guildhouse.kernel.context import Context
-from guildhouse.kernel.errors import BadRequest
+from guildhouse.kernel.errors import BadRequest, Invalid
 from guildhouse.kernel.operating.chunks import Chunk, keep_chunks
 from guildhouse.kernel.operation import Operation, operations
 from guildhouse.kernel.request import Call
+from guildhouse.kernel.shapes import secrets_of
 from guildhouse.kernel.writing import is_dry, row_answer
 
 
 class WrongMaxAffected(BadRequest):
     """`Prefer: max-affected=` takes a whole number."""
+
+
+class SecretSent(Invalid):
+    """`{fields}` is a secret, which no operation may store. Send it as a JSON batch, or to one row after the other."""
+
+
+def refuse_secrets(shape: type[BaseModel] | None) -> None:
+    """Raise `SecretSent` where a body takes secrets: an operation's input is kept until it is worked off."""
+    if fields := secrets_of(shape):
+        raise SecretSent(fields=", ".join(fields))
 
 
 def max_affected(call: Call) -> int | None:

@@ -8,7 +8,7 @@ from guildhouse.kernel.bulk import Op, Outcome, write_many
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import BadRequest, Problem
 from guildhouse.kernel.formats import dumps
-from guildhouse.kernel.operating.beginning import accepted, begin
+from guildhouse.kernel.operating.beginning import accepted, begin, refuse_secrets
 from guildhouse.kernel.operating.chunks import Chunk, Lines, chunks_of, chunks_of_body, count_lines
 from guildhouse.kernel.operation import Operation
 from guildhouse.kernel.request import Call, conform, parse_json
@@ -40,6 +40,7 @@ async def load(
     call: Call, resource: Resource[Any], mode: str, chunks: list[Chunk], digest: bytes | None = None
 ) -> Answer:
     """The operation that writes these lines."""
+    refuse_secrets(resource.shapes.create)
 
     async def act(ctx: Context) -> Answer:
         total = count_lines(chunks)

@@ -17,7 +17,7 @@ from guildhouse.kernel.filters import Condition, conditions
 from guildhouse.kernel.formats import dumps
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.may import nobody
-from guildhouse.kernel.operating.beginning import accepted, begin, max_affected
+from guildhouse.kernel.operating.beginning import accepted, begin, max_affected, refuse_secrets
 from guildhouse.kernel.operating.chunks import CHUNK_LINES, Chunk, Lines, count_lines, lines_of, told
 from guildhouse.kernel.operation import Operation
 from guildhouse.kernel.request import Call, conform
@@ -77,6 +77,7 @@ def deed_of(house: House, resource: Resource[Any], op: str, data: dict[str, Any]
         raise NotDoneToMany(op=op, known=", ".join([*PLAIN, *verbs]))
     if verb is None and (resource.may.change if op == "change" else resource.may.remove) is nobody:
         raise Denied
+    refuse_secrets(shape)
     if shape is None and data:
         raise NoDataTaken(op=op)
     body = conform(shape, data or {}) if shape else None

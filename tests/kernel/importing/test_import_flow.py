@@ -346,3 +346,17 @@ async def test_an_import_does_not_change_under_way(idle: Cast) -> None:
     fresh = await brought(idle, idle.ada, "text\nCall Ben\n")
     assert refusal(await idle.ada.post(f"/v1/imports/{fresh['id']}/apply")) == (409, "not-judged")
     assert (await now(idle.ada, fresh))["status"] == "ready"
+
+
+async def test_what_is_as_before_already_or_is_gone_is_no_work_for_taking_back(idle: Cast, own: Told) -> None:
+    row = await judged(idle, idle.ada, "title\nOne\nTwo\nThree\n", "jobs")
+    row = await told_to(idle, idle.ada, row, "apply")
+    one, two, three = [each["id"] for each in await rows(idle.ada, row)]
+    for job in (one, two):
+        await idle.ada.delete(f"/v1/jobs/{job}")
+    await idle.ada.made(f"/v1/jobs/{three}/close", {})
+    await idle.ada.made(f"/v1/jobs/{three}/undo", {})
+    assert (await idle.ada.post(f"/v1/jobs/{two}/purge")).status_code == 204
+    row = await told_to(idle, idle.ada, row, "take-back")
+    assert row["taken_back"] == {"taken_back": 2, "gone": 1}, "a change that was undone is none"
+    assert told(await rows(idle.ada, row), "taken_back") == ["taken_back", "gone", "taken_back"]

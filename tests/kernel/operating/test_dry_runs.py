@@ -1,6 +1,5 @@
 """A load is tried: every line is judged as it would be, one after the other, and nothing of it is kept."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -15,13 +14,6 @@ from tests.organizations.scenes import approved
 pytestmark = pytest.mark.anyio
 PATH = "/v1/reminders:batch"
 DRY = {"prefer": "tx=rollback"}
-
-
-@pytest.fixture
-async def idle(starting: Any) -> AsyncIterator[Cast]:
-    """A server whose tasks wait to be run by hand."""
-    async with starting(workers="none") as cast:
-        yield cast
 
 
 async def count(cast: Cast, table: str = "reminders") -> int:

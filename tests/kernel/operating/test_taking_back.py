@@ -1,26 +1,16 @@
 """An operation is taken back as a whole: made rows go, changed ones go back, removed ones return; later changes stay."""
 
-from collections.abc import AsyncIterator
-from typing import Any
-
 import pytest
 
 from guildhouse.kernel.db import Note
 from guildhouse.kernel.operating.chunks import CHUNK_LINES
 from tests.cast import Caller, Cast
 from tests.jobs.openings import hiring, posted, tracked
-from tests.kernel.uploads import done, now, reminders, report, stored, texts
+from tests.kernel.uploads import now, reminders, report, stored, texts, worked
 from tests.organizations.scenes import Body, approved, refusal
 
 pytestmark = pytest.mark.anyio
 PATH = "/v1/reminders:batch"
-
-
-@pytest.fixture
-async def idle(starting: Any) -> AsyncIterator[Cast]:
-    """A server whose tasks wait to be run by hand."""
-    async with starting(workers="none") as cast:
-        yield cast
 
 
 async def taken_back(cast: Cast, caller: Caller, operation: Body, **headers: str) -> Body:
@@ -28,11 +18,11 @@ async def taken_back(cast: Cast, caller: Caller, operation: Body, **headers: str
     answer = await caller.post(f"/v1/operations/{operation['id']}/take-back", **headers)
     assert answer.status_code == 202, answer.text
     assert answer.headers["location"] == f"/v1/operations/{answer.json()['id']}"
-    return await done(cast, caller, answer.json())
+    return await worked(cast, caller, answer.json())
 
 
 async def load(cast: Cast, path: str, lines: list[Body]) -> Body:
-    return await done(cast, cast.ada, await stored(cast.ada, path, lines))
+    return await worked(cast, cast.ada, await stored(cast.ada, path, lines))
 
 
 def counted(operation: Body) -> dict[str, int]:
@@ -40,66 +30,66 @@ def counted(operation: Body) -> dict[str, int]:
     return {name: operation[name] for name in names if operation[name]}
 
 
-async def test_all_kinds_of_writes_are_taken_back(idle: Cast) -> None:
-    changed, removed, back = [await tracked(idle.ada, title=title) for title in ("Changed", "Removed", "Restored")]
-    await idle.ada.delete(f"/v1/jobs/{back['id']}")
-    before = (await idle.ada.get("/v1/jobs?sort=title")).json()["data"]
-    operation = await load(idle, "/v1/jobs:batch", [
+async def test_all_kinds_of_writes_are_taken_back(cast: Cast) -> None:
+    changed, removed, back = [await tracked(cast.ada, title=title) for title in ("Changed", "Removed", "Restored")]
+    await cast.ada.delete(f"/v1/jobs/{back['id']}")
+    before = (await cast.ada.get("/v1/jobs?sort=title")).json()["data"]
+    operation = await load(cast, "/v1/jobs:batch", [
         {"op": "create", "data": {"title": "Created"}}, {"op": "create", "data": {"title": ""}},
         {"op": "change", "id": changed["id"], "data": {"title": "Other", "city": "Oslo", "country": "NO"}},
         {"op": "remove", "id": removed["id"]}, {"op": "restore", "id": back["id"]},
     ])  # fmt: skip
-    undo = await taken_back(idle, idle.ada, operation)
+    undo = await taken_back(cast, cast.ada, operation)
     assert (undo["status"], undo["kind"], undo["undoes"], undo["total"]) == ("done", "undo", operation["id"], 4)
     assert counted(undo) == {"removed": 2, "changed": 1, "restored": 1}
-    after = (await idle.ada.get("/v1/jobs?sort=title")).json()["data"]
+    after = (await cast.ada.get("/v1/jobs?sort=title")).json()["data"]
     same = before[0].keys() - {"version", "updated_at"}
     assert [{n: row[n] for n in same} for row in after] == [{n: row[n] for n in same} for row in before]
-    assert (await now(idle.ada, operation))["undone_by"] == undo["id"]
-    history = (await idle.ada.get(f"/v1/jobs/{changed['id']}/history")).json()["data"][0]
+    assert (await now(cast.ada, operation))["undone_by"] == undo["id"]
+    history = (await cast.ada.get(f"/v1/jobs/{changed['id']}/history")).json()["data"][0]
     assert history["reason"] == f"operation {undo['id']}"
 
 
-async def test_rows_that_somebody_has_changed_since_are_listed_and_stay(idle: Cast) -> None:
-    operation = await load(idle, PATH, reminders(4))
-    rows = {row["text"]: row["id"] for row in (await idle.ada.get("/v1/reminders")).json()["data"]}
-    await idle.ada.patch(f"/v1/reminders/{rows['Call 1']}", {"text": "Mine now"})
-    await idle.ada.delete(f"/v1/reminders/{rows['Call 2']}")
+async def test_rows_that_somebody_has_changed_since_are_listed_and_stay(cast: Cast) -> None:
+    operation = await load(cast, PATH, reminders(4))
+    rows = {row["text"]: row["id"] for row in (await cast.ada.get("/v1/reminders")).json()["data"]}
+    await cast.ada.patch(f"/v1/reminders/{rows['Call 1']}", {"text": "Mine now"})
+    await cast.ada.delete(f"/v1/reminders/{rows['Call 2']}")
     for verb in ("remove", "purge"):
         path = f"/v1/reminders/{rows['Call 3']}"
-        assert (await (idle.ada.delete(path) if verb == "remove" else idle.ada.post(f"{path}/purge"))).is_success
-    undo = await taken_back(idle, idle.ada, operation)
+        assert (await (cast.ada.delete(path) if verb == "remove" else cast.ada.post(f"{path}/purge"))).is_success
+    undo = await taken_back(cast, cast.ada, operation)
     assert counted(undo) == {"removed": 1, "unchanged": 1, "kept": 2}
-    kept = {each["id"]: each["problem"]["code"] for each in await report(idle.ada, undo, "?status=kept")}
+    kept = {each["id"]: each["problem"]["code"] for each in await report(cast.ada, undo, "?status=kept")}
     assert kept == {rows["Call 1"]: "changed-meanwhile", rows["Call 3"]: "not-found"}
-    assert await texts(idle.ada) == ["Mine now"]
+    assert await texts(cast.ada) == ["Mine now"]
 
 
-async def test_changes_that_were_undone_are_no_reason_to_stay(idle: Cast) -> None:
-    made = await load(idle, "/v1/jobs:batch", [{"op": "create", "data": {"title": f"Job {n}"}} for n in range(2)])
-    answer = await idle.ada.post("/v1/jobs:batch", {"filter": {}, "op": "change", "data": {"city": "Oslo"}})
-    changed = await done(idle, idle.ada, answer.json())
-    await taken_back(idle, idle.ada, changed)
-    first, second = (await idle.ada.get("/v1/jobs")).json()["data"]
-    await idle.ada.patch(f"/v1/jobs/{first['id']}", {"city": "Rome"})
-    assert counted(await taken_back(idle, idle.ada, made)) == {"removed": 1, "kept": 1}
-    assert [row["id"] for row in (await idle.ada.get("/v1/jobs?trash=only")).json()["data"]] == [second["id"]]
+async def test_changes_that_were_undone_are_no_reason_to_stay(cast: Cast) -> None:
+    made = await load(cast, "/v1/jobs:batch", [{"op": "create", "data": {"title": f"Job {n}"}} for n in range(2)])
+    answer = await cast.ada.post("/v1/jobs:batch", {"filter": {}, "op": "change", "data": {"city": "Oslo"}})
+    changed = await worked(cast, cast.ada, answer.json())
+    await taken_back(cast, cast.ada, changed)
+    first, second = (await cast.ada.get("/v1/jobs")).json()["data"]
+    await cast.ada.patch(f"/v1/jobs/{first['id']}", {"city": "Rome"})
+    assert counted(await taken_back(cast, cast.ada, made)) == {"removed": 1, "kept": 1}
+    assert [row["id"] for row in (await cast.ada.get("/v1/jobs?trash=only")).json()["data"]] == [second["id"]]
 
 
-async def test_a_row_that_was_written_twice_goes_back_to_before_the_first_time(idle: Cast) -> None:
-    mine = await tracked(idle.ada, title="First", city="Bern")
+async def test_a_row_that_was_written_twice_goes_back_to_before_the_first_time(cast: Cast) -> None:
+    mine = await tracked(cast.ada, title="First", city="Bern")
     change = {"op": "change", "id": mine["id"]}
     lines = [{**change, "data": {"title": "Second"}}, {**change, "data": {"title": "Third", "city": "Basel"}}]
-    undo = await taken_back(idle, idle.ada, await load(idle, "/v1/jobs:batch", lines))
+    undo = await taken_back(cast, cast.ada, await load(cast, "/v1/jobs:batch", lines))
     assert counted(undo) == {"changed": 1}
-    row = (await idle.ada.get(f"/v1/jobs/{mine['id']}")).json()
+    row = (await cast.ada.get(f"/v1/jobs/{mine['id']}")).json()
     assert (row["title"], row["city"]) == ("First", "Bern")
 
 
 async def test_a_write_of_somebody_in_between_is_not_lost(idle: Cast) -> None:
     key = {"organization_id": (await hiring(idle))["id"], "source": "ats", "external_id": "1"}
     first = await stored(idle.ada, "/v1/jobs:batch", [{**key, "title": "A"}])
-    await done(idle, idle.ada, first)
+    await worked(idle, idle.ada, first)
     job = (await idle.ada.get("/v1/jobs")).json()["data"][0]
     await idle.ben.patch(f"/v1/jobs/{job['id']}", {"city": "Ghent"})
     # As if the same operation had come to the row a second time, after Ben.
@@ -115,95 +105,95 @@ async def test_a_write_of_somebody_in_between_is_not_lost(idle: Cast) -> None:
     assert (await idle.ada.get(f"/v1/jobs/{job['id']}")).json()["city"] == "Ghent"
 
 
-async def test_what_verbs_did_to_all_rows_of_a_filter_is_taken_back(idle: Cast) -> None:
-    organization = await approved(idle)
+async def test_what_verbs_did_to_all_rows_of_a_filter_is_taken_back(cast: Cast) -> None:
+    organization = await approved(cast)
     for n in range(3):
-        await posted(idle, organization, title=f"Job {n}")
-    answer = await idle.ada.post("/v1/jobs:batch", {"filter": {"status": "open"}, "op": "pause"})
-    operation = await done(idle, idle.ada, answer.json())
+        await posted(cast, organization, title=f"Job {n}")
+    answer = await cast.ada.post("/v1/jobs:batch", {"filter": {"status": "open"}, "op": "pause"})
+    operation = await worked(cast, cast.ada, answer.json())
     assert operation["changed"] == 3
-    assert counted(await taken_back(idle, idle.ada, operation)) == {"changed": 3}
-    found = (await idle.ada.get("/v1/jobs?status=open")).json()["data"]
+    assert counted(await taken_back(cast, cast.ada, operation)) == {"changed": 3}
+    found = (await cast.ada.get("/v1/jobs?status=open")).json()["data"]
     assert len(found) == 3
 
 
-async def test_what_the_rules_do_not_allow_fails_with_its_problem(idle: Cast) -> None:
-    organization = await approved(idle)
-    await posted(idle, organization, status="draft")
-    answer = await idle.ada.post("/v1/jobs:batch", {"filter": {"status": "draft"}, "op": "publish"})
-    undo = await taken_back(idle, idle.ada, await done(idle, idle.ada, answer.json()))
+async def test_what_the_rules_do_not_allow_fails_with_its_problem(cast: Cast) -> None:
+    organization = await approved(cast)
+    await posted(cast, organization, status="draft")
+    answer = await cast.ada.post("/v1/jobs:batch", {"filter": {"status": "draft"}, "op": "publish"})
+    undo = await taken_back(cast, cast.ada, await worked(cast, cast.ada, answer.json()))
     assert counted(undo) == {"failed": 1}
-    assert [each["problem"]["code"] for each in await report(idle.ada, undo)] == ["move-not-allowed"]
+    assert [each["problem"]["code"] for each in await report(cast.ada, undo)] == ["move-not-allowed"]
 
 
-async def test_an_undo_is_taken_back_as_well(idle: Cast) -> None:
-    operation = await load(idle, PATH, reminders(2))
-    undo = await taken_back(idle, idle.ada, operation)
-    assert await texts(idle.ada) == []
-    redo = await taken_back(idle, idle.ada, undo)
-    assert (counted(redo), await texts(idle.ada)) == ({"restored": 2}, ["Call 0", "Call 1"])
+async def test_an_undo_is_taken_back_as_well(cast: Cast) -> None:
+    operation = await load(cast, PATH, reminders(2))
+    undo = await taken_back(cast, cast.ada, operation)
+    assert await texts(cast.ada) == []
+    redo = await taken_back(cast, cast.ada, undo)
+    assert (counted(redo), await texts(cast.ada)) == ({"restored": 2}, ["Call 0", "Call 1"])
 
 
-async def test_a_dry_run_says_what_would_come_back_and_changes_nothing(idle: Cast) -> None:
-    operation = await load(idle, PATH, reminders(2))
-    undo = await taken_back(idle, idle.ada, operation, prefer="tx=rollback")
+async def test_a_dry_run_says_what_would_come_back_and_changes_nothing(cast: Cast) -> None:
+    operation = await load(cast, PATH, reminders(2))
+    undo = await taken_back(cast, cast.ada, operation, prefer="tx=rollback")
     assert (undo["dry_run"], undo["removed"], undo["written"]) == (True, 2, 0)
-    assert await texts(idle.ada) == ["Call 0", "Call 1"]
-    assert (await now(idle.ada, operation))["undone_by"] is None
-    assert counted(await taken_back(idle, idle.ada, operation)) == {"removed": 2}
+    assert await texts(cast.ada) == ["Call 0", "Call 1"]
+    assert (await now(cast.ada, operation))["undone_by"] is None
+    assert counted(await taken_back(cast, cast.ada, operation)) == {"removed": 2}
 
 
 async def test_an_undo_that_was_cancelled_is_begun_again_and_finds_the_rest(idle: Cast) -> None:
     operation = await load(idle, PATH, reminders(2))
     first = await idle.ada.made(f"/v1/operations/{operation['id']}/take-back", {})
     await idle.ada.made(f"/v1/operations/{first['id']}/cancel", {})
-    assert (await done(idle, idle.ada, first))["status"] == "cancelled"
+    assert (await worked(idle, idle.ada, first))["status"] == "cancelled"
     rows = (await idle.ada.get("/v1/reminders")).json()["data"]
     await idle.ada.delete(f"/v1/reminders/{rows[0]['id']}")
     assert counted(await taken_back(idle, idle.ada, operation)) == {"removed": 1, "unchanged": 1}
 
 
-async def test_an_undo_that_had_to_leave_rows_is_done_again_for_them(idle: Cast) -> None:
-    operation = await load(idle, PATH, reminders(2))
-    row = (await idle.ada.get("/v1/reminders")).json()["data"][0]
+async def test_an_undo_that_had_to_leave_rows_is_done_again_for_them(cast: Cast) -> None:
+    operation = await load(cast, PATH, reminders(2))
+    row = (await cast.ada.get("/v1/reminders")).json()["data"][0]
     path = f"/v1/reminders/{row['id']}"
-    await idle.ada.patch(path, {"text": "By hand"})
-    assert counted(await taken_back(idle, idle.ada, operation)) == {"removed": 1, "kept": 1}
-    await idle.ada.patch(path, {"text": row["text"]})
-    assert counted(await taken_back(idle, idle.ada, operation)) == {"removed": 1, "unchanged": 1}
-    assert refusal(await idle.ada.post(f"/v1/operations/{operation['id']}/take-back")) == (409, "taken-back-already")
+    await cast.ada.patch(path, {"text": "By hand"})
+    assert counted(await taken_back(cast, cast.ada, operation)) == {"removed": 1, "kept": 1}
+    await cast.ada.patch(path, {"text": row["text"]})
+    assert counted(await taken_back(cast, cast.ada, operation)) == {"removed": 1, "unchanged": 1}
+    assert refusal(await cast.ada.post(f"/v1/operations/{operation['id']}/take-back")) == (409, "taken-back-already")
 
 
-async def test_max_affected_guards_an_undo_too(idle: Cast) -> None:
-    operation = await load(idle, PATH, reminders(3))
+async def test_max_affected_guards_an_undo_too(cast: Cast) -> None:
+    operation = await load(cast, PATH, reminders(3))
     path = f"/v1/operations/{operation['id']}/take-back"
-    assert refusal(await idle.ada.post(path, prefer="max-affected=2")) == (422, "too-many-affected")
-    assert counted(await taken_back(idle, idle.ada, operation, prefer="max-affected=3")) == {"removed": 3}
+    assert refusal(await cast.ada.post(path, prefer="max-affected=2")) == (422, "too-many-affected")
+    assert counted(await taken_back(cast, cast.ada, operation, prefer="max-affected=3")) == {"removed": 3}
 
 
 async def test_what_cannot_be_taken_back_says_why(idle: Cast) -> None:
     queued = await stored(idle.ada, PATH, reminders(1))
     path = f"/v1/operations/{queued['id']}/take-back"
     assert refusal(await idle.ada.post(path)) == (409, "still-at-work")
-    await done(idle, idle.ada, queued)
+    await worked(idle, idle.ada, queued)
     assert refusal(await idle.ben.post(path)) == (404, "not-found")
     assert refusal(await idle.otto.post(path)) == (404, "not-found")
     await taken_back(idle, idle.ada, queued)
     assert refusal(await idle.ada.post(path)) == (409, "taken-back-already")
     nothing = await load(idle, PATH, [{"op": "create", "data": {}}])
     assert refusal(await idle.ada.post(f"/v1/operations/{nothing['id']}/take-back")) == (409, "nothing-written")
-    tried = await done(idle, idle.ada, await stored(idle.ada, PATH, reminders(1), prefer="tx=rollback"))
+    tried = await worked(idle, idle.ada, await stored(idle.ada, PATH, reminders(1), prefer="tx=rollback"))
     assert refusal(await idle.ada.post(f"/v1/operations/{tried['id']}/take-back")) == (409, "nothing-written")
 
 
-async def test_who_may_no_longer_write_takes_nothing_back(idle: Cast) -> None:
-    operation = await load(idle, PATH, reminders(1))
-    await idle.otto.made(f"/v1/people/{idle.ada.id}/assign-role", {"role": "guest"})
-    assert refusal(await idle.ada.post(f"/v1/operations/{operation['id']}/take-back")) == (403, "denied")
+async def test_who_may_no_longer_write_takes_nothing_back(cast: Cast) -> None:
+    operation = await load(cast, PATH, reminders(1))
+    await cast.otto.made(f"/v1/people/{cast.ada.id}/assign-role", {"role": "guest"})
+    assert refusal(await cast.ada.post(f"/v1/operations/{operation['id']}/take-back")) == (403, "denied")
 
 
-async def test_many_chunks_are_taken_back(idle: Cast) -> None:
-    operation = await load(idle, PATH, reminders(CHUNK_LINES + 2))
-    undo = await taken_back(idle, idle.ada, operation)
+async def test_many_chunks_are_taken_back(cast: Cast) -> None:
+    operation = await load(cast, PATH, reminders(CHUNK_LINES + 2))
+    undo = await taken_back(cast, cast.ada, operation)
     assert (undo["removed"], undo["remaining"]) == (CHUNK_LINES + 2, 0)
-    assert await texts(idle.ada) == []
+    assert await texts(cast.ada) == []

@@ -121,6 +121,33 @@ async def test_the_database_itself_refuses(cast: Cast) -> None:
     await cast.server.database.pool.execute("DELETE FROM jobs WHERE id = $1", job["id"])
 
 
+async def test_the_database_tells_which_hold_keeps_what(cast: Cast) -> None:
+    pool = cast.server.database.pool
+
+    async def hold_on(noun: str, row_id: str, *scopes: str) -> str | None:
+        found: str | None = await pool.fetchval("SELECT hold_on($1, $2, $3)", noun, row_id, list(scopes))
+        return found
+
+    ada, ben, job = cast.ada.id, cast.ben.id, (await tracked(cast.ada))["id"]
+    assert await hold_on("jobs", job, f"person:{ada}") is None
+    first = (await held(cast, "people", ada))["id"]
+    assert await hold_on("people", ada) == first
+    assert await hold_on("jobs", ada) is None, "the same id of another noun"
+    assert await hold_on("jobs", job, f"person:{ada}") is None, "the account alone"
+    second = (await held(cast, "people", ada, everything=True))["id"]
+    assert await hold_on("people", ada) == first, "the oldest of several"
+    for scopes in ([f"person:{ada}"], ["public", f"person:{ada}"], [f"person:{ada}:files"]):
+        assert await hold_on("jobs", job, *scopes) == second
+    for scopes in ([], ["public"], [f"person:{ben}"], [ada], [f"{ada}:person"]):
+        assert await hold_on("jobs", job, *scopes) is None
+    await cast.otto.made(f"/v1/holds/{second}/release", {})
+    assert await hold_on("jobs", job, f"person:{ada}") is None
+    await pool.execute("UPDATE holds SET until = now() + interval '1 hour' WHERE id = $1", first)
+    assert await hold_on("people", ada) == first
+    await pool.execute("UPDATE holds SET until = now() WHERE id = $1", first)
+    assert await hold_on("people", ada) is None
+
+
 async def test_a_batch_that_erases_nothing_may_remove_what_is_held(cast: Cast) -> None:
     made = await cast.ada.made("/v1/reminders:batch", {"ops": reminders(2)})
     await held(cast, "reminders", made["results"][0]["id"])
