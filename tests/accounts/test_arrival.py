@@ -4,6 +4,8 @@ import io
 import zipfile
 from collections.abc import Callable
 from hashlib import sha256
+from pathlib import Path
+from random import Random
 from typing import Any
 
 import orjson
@@ -142,6 +144,17 @@ async def test_nobody_arrives_with_more_rights_than_a_plain_member(
     await settled(far_stage, olga, content, "apply")
     role = await far_stage.server.database.pool.fetchval("SELECT role FROM people WHERE id = $1", cast.cleo.id)
     assert role == "member"
+
+
+async def test_a_row_without_a_bottom_is_wrong_and_no_more(cast: Cast, far_stage: app.Running, olga: Caller) -> None:
+    await lived(cast)
+    files = unpacked(await archive_of(cast.cleo))
+    about, row = files["data/reminders.guildhouse.ndjson"].splitlines()
+    deep = row.replace(b'"Call them"', b"[" * 900 + b'"\\u0000"' + b"]" * 900)
+    files["data/reminders.guildhouse.ndjson"] = b"\n".join([about, deep, b""])
+    found = await settled(far_stage, olga, repacked(files))
+    assert found["judged"]["reminders"] == {"wrong": 1}
+    assert [each["code"] for each in found["faults"]] == ["too-deep"]
 
 
 async def test_memberships_are_left_behind(cast: Cast, far_stage: app.Running, olga: Caller) -> None:
@@ -340,3 +353,29 @@ async def test_an_arrival_is_erased_with_the_person_who_arrived(
     gone = await olga.post(f"/v1/people/{cast.cleo.id}/erase", {"email": "cleo@example.org"})
     assert gone.status_code == 204, gone.text
     assert refusal(await olga.get(f"/v1/arrivals/{row['id']}")) == (404, "not-found")
+
+
+async def test_archives_that_were_tampered_with_anywhere_are_refused_or_whole(cast: Cast, tmp_path: Path) -> None:
+    """Bytes are changed, cut out and doubled at random; nothing but a refusal may come of it."""
+    chance, path, content = Random(7), tmp_path / "a.zip", await archive_of(cast.cleo)
+    directory = content.index(b"PK\x01\x02")
+    refusals = 0
+    for turn in range(400):
+        spoiled = bytearray(content)
+        start = directory if turn % 2 else 0  # half of them where the archive's own directory is
+        for _ in range(chance.randint(1, 4)):
+            place = chance.randrange(start, len(spoiled))
+            kind = chance.randrange(3)
+            if kind == 0:
+                spoiled[place] = chance.randrange(256)
+            elif kind == 1:
+                del spoiled[place : place + chance.randint(1, 50)]
+                spoiled += b"\0"
+            else:
+                spoiled[place:place] = spoiled[place : place + 20]
+        path.write_bytes(spoiled)
+        try:
+            unzipping.read_archive(path)
+        except unzipping.ArchiveRefused:
+            refusals += 1
+    assert refusals > 300

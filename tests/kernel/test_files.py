@@ -115,3 +115,15 @@ async def test_names_are_listed_by_what_they_start_with(kept: Directory) -> None
 async def test_the_server_keeps_its_files_in_its_data(cast: Cast) -> None:
     await cast.server.files.write("hello", pieces(b"hello"))
     assert (cast.server.config.data / "files" / "hello").read_bytes() == b"hello"
+
+
+async def test_what_a_killed_process_began_goes_with_the_last_file_beside_it(kept: Directory) -> None:
+    for name in ("takeouts/a/000000", "takeouts/a/000001"):
+        await kept.write(name, pieces(b"x"))
+    begun = kept.root / "takeouts" / "a" / ".0123"
+    begun.write_bytes(b"half of something")
+    await kept.remove("takeouts/a/000000")
+    assert begun.exists()
+    await kept.remove("takeouts/a/000001")
+    assert not begun.exists() and not (kept.root / "takeouts").exists()
+    await kept.remove("takeouts/b/000000")
