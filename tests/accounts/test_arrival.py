@@ -14,6 +14,7 @@ import pytest
 from guildhouse import app
 from guildhouse.accounts import settling, unzipping
 from guildhouse.accounts.welcome import signature
+from guildhouse.accounts.zipping import only
 from guildhouse.kernel.tasks import Work
 from tests.accounts.test_takeout import lived
 from tests.cast import Caller, Cast, at_home, client_of, signed_in
@@ -319,6 +320,25 @@ async def test_a_run_that_was_killed_does_nothing_twice(
         await settling.settle(work)
     assert await far_stage.server.database.pool.fetchval("SELECT count(*) FROM notes") == 2
     assert (await olga.get(f"/v1/arrivals/{row['id']}")).json()["status"] == "applied"
+
+
+async def test_archives_are_kept_no_longer_than_they_are_needed(
+    cast: Cast, far_stage: app.Running, olga: Caller
+) -> None:
+    server, content = far_stage.server, await archive_of(cast.cleo)
+    await server.files.write("arrivals/01000000-0000-7000-8000-000000000000/upload", only(b"of a crash"))
+    waiting, loaded = [await settled(far_stage, olga, content) for _ in range(2)]
+    loaded = await then(far_stage, olga, loaded, "apply")
+    for row in (waiting, loaded):
+        await settling.remove_files(Work(server, None, row["id"], 1))
+    await settling.sweep(Work(server, None, "", 1))
+    own = [each for each in await server.files.names("arrivals/") if waiting["id"] in each or "01000000" in each]
+    assert own == [f"arrivals/{waiting['id']}/upload"]
+    await server.database.pool.execute("UPDATE arrivals SET finished_at = now() - interval '8 days'")
+    await settling.sweep(Work(server, None, "", 1))
+    assert [each["id"] for each in (await olga.get("/v1/arrivals")).json()["data"]] == [loaded["id"]]
+    await settling.remove_files(Work(server, None, waiting["id"], 1))
+    assert waiting["id"] not in "".join(await server.files.names("arrivals/"))
 
 
 async def test_a_person_who_arrived_chooses_a_password_by_a_link_once(
