@@ -15,6 +15,6 @@ manifest = Manifest(
     verbs=(*person.verbs, *session.verbs, *takeout.verbs, *arrival.verbs),
     doors=(*session.doors, *erasing.doors, *takeout.doors, *arrival.doors, *welcome.doors),
     tasks=(*erasing.tasks, *packing.tasks, *settling.tasks),
-    schedules=packing.schedules,
+    schedules=(*packing.schedules, *settling.schedules),
     pages=(first_admin.router,),
 )

@@ -12,6 +12,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from guildhouse.accounts.arrival import Arrival, archive_of, arrivals
@@ -24,14 +25,17 @@ from guildhouse.kernel.bulk import Judged, Line, Op, Outcome
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import Note, savepoint
 from guildhouse.kernel.errors import Fault, Problem, invalid
+from guildhouse.kernel.ids import as_id
 from guildhouse.kernel.importing import own_format
 from guildhouse.kernel.importing.judging import faults_of
+from guildhouse.kernel.importing.running import age_of
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.scopes import scope
 from guildhouse.kernel.select import hidden_fields, numbered
-from guildhouse.kernel.tasks import Task, Work
+from guildhouse.kernel.tasks import Schedule, Task, Work
 
 MOST_FAULTS = 200
+WAITING = timedelta(days=7)
 VERDICTS = {"created": "create", "changed": "change", "unchanged": "same", "failed": "wrong"}
 
 
@@ -276,11 +280,36 @@ async def give_up(work: Work, error: Exception) -> None:
 
 
 async def remove_files(work: Work) -> None:
-    """Remove the archive of an arrival that is gone for good."""
-    await work.server.files.remove(archive_of(work.row_id))
+    """Remove the archive of an arrival that needs it no more: it was loaded, cannot be, or is gone."""
+    async with work.server.database.reading() as connection:
+        status = await connection.fetchval(
+            f'SELECT status FROM "{arrivals.name}" WHERE id = $1 AND deleted_at IS NULL', work.row_id
+        )
+    if status not in ("judging", "judged", "applying"):
+        await work.server.files.remove(archive_of(work.row_id))
 
 
+async def sweep(work: Work) -> None:
+    """Remove arrivals that nobody has loaded for a week, and archives of uploads that a crash cut off."""
+    async with work.writing() as ctx:
+        records = await ctx.connection.fetch(
+            f"SELECT * FROM \"{arrivals.name}\" WHERE status = 'judged' AND finished_at < $1 AND deleted_at IS NULL",
+            ctx.now - WAITING,
+        )
+        for record in records:
+            await store.remove(ctx, arrivals, Arrival.of(record), verb="removed")
+        kept = {record["id"] for record in await ctx.connection.fetch(f'SELECT id FROM "{arrivals.name}"')}
+    for name in await work.server.files.names(f"{arrivals.name}/"):
+        owner = as_id(name.split("/")[1])
+        if owner and owner not in kept and age_of(owner) > timedelta(days=1):
+            await work.server.files.remove(name)
+
+
+SWEEP = Task("sweep-arrivals", sweep)
+GONE = ("arrival.finished", "arrival.removed", "arrival.purged", "arrival.erased")
 tasks = (
     Task("settle-arrival", settle, on=("arrival.created", "arrival.started"), give_up=give_up),
-    Task("remove-arrival-files", remove_files, on=("arrival.purged", "arrival.erased")),
+    Task("remove-arrival-files", remove_files, on=GONE),
+    SWEEP,
 )
+schedules = (Schedule(SWEEP, "47 3 * * *"),)

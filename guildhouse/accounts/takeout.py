@@ -16,7 +16,7 @@ from guildhouse.accounts.person import people
 from guildhouse.kernel import store
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import Conflict, Denied, NotFound, invalid
-from guildhouse.kernel.exporting.handing import Counter
+from guildhouse.kernel.exporting.handing import Handout
 from guildhouse.kernel.i18n import choose_language
 from guildhouse.kernel.may import is_person, signed_in, value_in
 from guildhouse.kernel.operation import anyone_of_the_house
@@ -181,4 +181,4 @@ async def cancel(ctx: Context, row: Takeout) -> Takeout:
 
 
 verbs = (Verb(takeouts, cancel, may=is_theirs & value_in("status", "queued", "running")),)
-doors = Counter(takeouts, called, (ZIP,)).doors
+doors = Handout(takeouts, called, (ZIP,)).doors

@@ -1,5 +1,6 @@
 """The page of a take-out: what is in the archive and what it says, to be read without any program but a browser."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -19,6 +20,7 @@ page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_s
     files("guildhouse").joinpath("accounts", "takeout.html").read_text(encoding="utf-8")
 )
 MOST_COLUMNS, LONGEST = 6, 300
+MOMENT = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(?:\.\d+)?Z$")
 # What the page says, in English; other languages have a section of this name in their catalogue.
 WORDS = {
     "title": "Everything of yours",
@@ -93,5 +95,5 @@ def shown(value: Any, say: Mapping[str, str]) -> str:
         return ", ".join(shown(each, say) for each in value)
     if isinstance(value, dict):
         return ", ".join(f"{name}: {shown(each, say)}" for name, each in value.items())
-    text = str(value)
+    text = MOMENT.sub(r"\1 \2 UTC", str(value))
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

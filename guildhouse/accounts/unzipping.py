@@ -4,7 +4,9 @@ All of it is checked before anything is used: sizes before bytes, every file aga
 """
 
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -24,6 +26,11 @@ LARGEST_UNPACKED = 2 << 30  # bytes of all files together; what is not loaded is
 LARGEST_DATA = 64 << 20  # bytes of the rows, which are held in memory
 LARGEST_MANIFEST = 8 << 20
 DATA = re.compile(r"data/([a-z][a-z-]{0,60})\.guildhouse\.ndjson")
+
+# What the reader of archives says of one that is none.
+BROKEN = (
+    zipfile.BadZipFile, zlib.error, struct.error, OSError, ValueError, RuntimeError, EOFError, LookupError, OverflowError,
+)  # fmt: skip
 
 FAULTS = {
     "broken-archive": "this is no whole ZIP archive; it may have been cut off on its way",
@@ -89,7 +96,7 @@ def is_takeout(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return MANIFEST in archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError):
+    except BROKEN:
         return False
 
 
@@ -101,7 +108,7 @@ def read_archive(path: Path) -> Brought:
             manifest = manifest_of(archive)
             check_files(archive, manifest)
             return Brought(manifest, dict(nouns_of(archive, manifest)))
-    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, EOFError) as error:
+    except BROKEN as error:
         raise refused("broken-archive") from error
 
 
@@ -113,6 +120,8 @@ def check_entries(entries: list[zipfile.ZipInfo]) -> None:
         raise refused("unpacks-too-large")
     if any(each.flag_bits & 1 for each in entries):
         raise refused("encrypted")
+    if any(each.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for each in entries):
+        raise refused("broken-archive")
     names = [each.filename for each in entries]
     if len(set(names)) < len(names) or not all(is_inside(name) for name in names):
         raise refused("path-outside")

@@ -232,8 +232,12 @@ def flush_directory(directory: Path) -> None:
 
 
 def removed(path: Path, root: Path) -> None:
-    """Remove a file and the directories that it leaves empty."""
+    """Remove a file and the directories that it leaves empty, or with what a killed process had begun to write only."""
     path.unlink(missing_ok=True)
+    beside = list(path.parent.glob("*")) if path.parent != root else []
+    if all(each.name.startswith(".") for each in beside):
+        for each in beside:
+            each.unlink(missing_ok=True)
     for directory in path.parents:
         if directory == root or root not in directory.parents:
             return

@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from guildhouse.accounts import packing
+from guildhouse.accounts.takeout_page import shown
 from guildhouse.accounts.zipping import safe_name
 from guildhouse.kernel.exporting import keeping
 from guildhouse.kernel.tasks import Work
@@ -97,6 +98,9 @@ async def test_the_page_is_in_both_languages_and_runs_nothing(cast: Cast) -> Non
     assert "您的一切資料" in page and "Everything of yours" in page
     assert "<script" not in page and "&lt;script&gt;alert(1)" in page
     assert 'href="data/people.guildhouse.ndjson"' in page
+    assert shown("2026-11-21T13:49:33.024757Z", {}) == "2026-11-21 13:49 UTC"
+    assert shown([{"a": True}, None], {"yes": "是"}) == "a: 是, "
+    assert shown("x" * 301, {}) == "x" * 300 + "…"
 
 
 async def test_a_person_takes_out_their_own_and_an_admin_says_why_for_whom(cast: Cast) -> None:

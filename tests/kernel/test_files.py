@@ -299,3 +299,15 @@ async def finished_export(cast: Cast) -> dict[str, Any]:
 
 async def readiness(cast: Cast) -> str:
     return str((await cast.otto.get("/ready")).json()["checks"]["files"]["status"])
+
+
+async def test_what_a_killed_process_began_goes_with_the_last_file_beside_it(kept: Directory) -> None:
+    for name in ("takeouts/a/000000", "takeouts/a/000001"):
+        await kept.write(name, pieces(b"x"))
+    begun = kept.root / "takeouts" / "a" / ".0123"
+    begun.write_bytes(b"half of something")
+    await kept.remove("takeouts/a/000000")
+    assert begun.exists()
+    await kept.remove("takeouts/a/000001")
+    assert not begun.exists() and not (kept.root / "takeouts").exists()
+    await kept.remove("takeouts/b/000000")

@@ -74,6 +74,8 @@ def csv_cell(column: Column) -> str:
     """SQL of a value as a cell: like `formats.cell`."""
     if isinstance(column.type, sa.ARRAY):
         return escaped(f"({joined(column.sql)})")
+    if isinstance(column.type, JSONB):  # a list of nothing is nothing here, too
+        return f"CASE WHEN {column.sql} <> '[]' THEN {column.sql}::text END"
     return escaped(column.sql) if isinstance(column.type, sa.String) else written(column, quoted=False)
 
 

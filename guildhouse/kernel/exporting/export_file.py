@@ -1,7 +1,7 @@
 """The file of an export, to be fetched: what it is called, and of which kind it is."""
 
 from guildhouse.kernel.exporting.export import Export, exports
-from guildhouse.kernel.exporting.handing import Counter
+from guildhouse.kernel.exporting.handing import Handout
 from guildhouse.kernel.exporting.whole_list import named
 from guildhouse.kernel.formats import MEDIA_TYPES
 from guildhouse.kernel.request import Call
@@ -13,4 +13,4 @@ def called(call: Call, row: Export) -> tuple[str, str]:
     return name, MEDIA_TYPES[row.format]
 
 
-doors = Counter(exports, called, tuple(MEDIA_TYPES.values())).doors
+doors = Handout(exports, called, tuple(MEDIA_TYPES.values())).doors

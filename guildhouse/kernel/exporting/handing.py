@@ -129,7 +129,7 @@ async def stretch(
 
 
 @dataclass(frozen=True)
-class Counter:
+class Handout:
     """Hands out the files of one resource; `named` tells a file's name and its media type."""
 
     resource: Resource[Any]

@@ -70,8 +70,9 @@ class Keeper(Generic[R]):
         await self.finish(work, "failed", error if isinstance(error, Problem) else problems.from_driver(error))
 
     async def remove_files(self, work: Work) -> None:
-        """Remove all parts of a row's file."""
-        for name in await work.server.files.names(f"{self.resource.name}/{work.row_id}/"):
+        """Remove all parts of a row's file; also of one of which nothing but a beginning was written."""
+        names = await work.server.files.names(f"{self.resource.name}/{work.row_id}/")
+        for name in (*names, part_name(self.resource, work.row_id, 0)):
             await work.server.files.remove(name)
 
     async def remove_expired(self, work: Work) -> None:

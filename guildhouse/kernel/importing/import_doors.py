@@ -228,12 +228,15 @@ def wrong_rows(view: View, row: Import) -> AsyncIterator[bytes]:
 
 
 async def wrong_own(view: View, row: Import) -> AsyncIterator[bytes]:
-    """Wrong rows in the house's own format. What is wrong is in the first line: a row has its own fields only."""
+    """Wrong rows in the own format: a row has its own fields only, so the first line says what is wrong with them."""
     names = header_of(row.columns)
-    found = [told async for told in told_wrong(view, row)]
-    why = {str(n): why_of(told) for n, told in enumerate(found, 2)}
+    why: dict[str, str] = {}
+    async for told in told_wrong(view, row):
+        why[str(len(why) + 2)] = why_of(told)
+        if len(why) == MOST:
+            break
     yield dumps({"guildhouse": OWN_VERSION, "resource": row.resource, "fields": names, WRONG: why}) + b"\n"
-    for told in found:
+    async for told in told_wrong(view, row):
         yield dumps(dict(zip(names, told["cells"], strict=False))) + b"\n"
 
 

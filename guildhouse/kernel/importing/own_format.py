@@ -169,15 +169,24 @@ def row_of(ctx: Context, resource: Resource[Any], said: Mapping[str, Any] | Prob
     """The row that a line of the file tells of. Raises what is wrong with it."""
     if isinstance(said, Problem):
         raise said
-    if holds_nul(dict(said)):
+    raw = raw_of(said)
+    if b"\\u0000" in raw and holds_nul(dict(said)):
         raise invalid("", "holds-nul", "this holds a NUL character")
     try:
-        model = own_shape(resource).model_validate_json(dumps(said))
+        model = own_shape(resource).model_validate_json(raw)
     except ValidationError as error:
         raise Invalid(faults=[fault_of(e) for e in error.errors(include_url=False, include_input=False)]) from error
     values = model.model_dump(exclude_unset=True)
     fresh = {"version": 1, "created_at": ctx.now, "updated_at": ctx.now, **unknown_secrets(resource)}
     return resource.table.of({**store.blank(resource), **fresh, **values})
+
+
+def raw_of(said: Mapping[str, Any]) -> bytes:
+    """The line as JSON; raises for one that is nested without end."""
+    try:
+        return dumps(said)
+    except TypeError as error:
+        raise invalid("", "too-deep", "this is nested too deeply") from error
 
 
 def check_whole(resource: Resource[Any], row: Row) -> None:

@@ -6,10 +6,11 @@ from typing import Any
 import orjson
 import pytest
 
+from guildhouse.kernel.importing import applying, import_doors, judging, own_format, unpacking
 from guildhouse.kernel.importing.running import run_import
 from tests.cast import Caller, Cast
 from tests.kernel.importing.intake import Told, brought, judged, rows, told, told_to, work_on
-from tests.organizations.scenes import refusal
+from tests.organizations.scenes import approved, refusal
 
 pytestmark = pytest.mark.anyio
 FIELDS = ["id", "created_at", "person_id", "application_id", "text", "due_at", "done_at", "notified_at"]
@@ -187,3 +188,108 @@ async def test_a_row_that_nobody_could_be_shown_is_refused(idle: Cast) -> None:
     row = await judged(idle, idle.otto, own_file([right, {**right, "id": an_id(2)}], "people"), "people")
     assert row["judged"] == {"create": 1, "wrong": 1}
     assert [each["code"] for each in (await rows(idle.otto, row, "&verdict=wrong"))[0]["faults"]] == ["already-exists"]
+
+
+async def test_all_rows_are_loaded_or_none_where_it_is_asked_so(idle: Cast) -> None:
+    row = await brought(idle, idle.otto, own_file([reminder(idle, 1), reminder(idle, 2, person_id=an_id(9))]))
+    assert (await idle.otto.patch(f"/v1/imports/{row['id']}", {"mode": "atomic"})).status_code == 200
+    row = await told_to(idle, idle.otto, row, "judge")
+    assert refusal(await idle.otto.post(f"/v1/imports/{row['id']}/apply")) == (422, "wrong-rows-in-atomic")
+    row = await brought(idle, idle.otto, own_file([reminder(idle, 1), reminder(idle, 2)]))
+    await idle.otto.patch(f"/v1/imports/{row['id']}", {"mode": "atomic"})
+    row = await told_to(idle, idle.otto, await told_to(idle, idle.otto, row, "judge"), "apply")
+    assert (row["written"], len(await kept(idle.ada))) == ({"created": 2}, 2)
+
+
+async def test_a_load_that_was_cut_off_goes_on_and_none_is_lost_or_doubled(
+    idle: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (unpacking, judging, import_doors, applying):
+        monkeypatch.setattr(module, "CHUNK_ROWS", 2)
+    row = await judged(idle, idle.otto, own_file([reminder(idle, n) for n in range(1, 6)]))
+    assert row["judged"] == {"create": 5}
+    row = await idle.otto.made(f"/v1/imports/{row['id']}/apply", {})
+    real, runs = own_format.load, 0
+
+    async def dying(*given: Any) -> Any:
+        nonlocal runs
+        runs += 1
+        found = await real(*given)
+        if runs == 2:
+            raise RuntimeError("the power went")
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(own_format, "load", dying)
+        with pytest.raises(RuntimeError):
+            await run_import(work_on(idle, row))
+    assert len(await kept(idle.ada)) == 2
+    await run_import(work_on(idle, row))
+    row = (await idle.otto.get(f"/v1/imports/{row['id']}")).json()
+    assert (row["status"], row["written"]) == ("applied", {"created": 5})
+    assert [each["id"] for each in await kept(idle.ada)] == [an_id(n) for n in range(1, 6)]
+
+
+async def test_a_state_that_nobody_could_move_to_now_is_put_back(idle: Cast) -> None:
+    """Hired for a job that is closed: no stage is gone through again, no rule is asked."""
+    organization = await approved(idle)
+    job = await idle.ada.made("/v1/jobs", {"organization_id": organization["id"], "title": "Clerk"})
+    application = {
+        "id": an_id(7), "created_at": "2025-01-02T03:04:05Z", "job_id": job["id"], "applicant_id": idle.cleo.id,
+        "organization_id": organization["id"], "job_title": "Clerk", "organization_name": "Acme", "stage": "hired",
+        "documents": [{"title": "CV", "url": "https://cleo.example.org/cv.pdf"}], "submitted_at": "2025-01-03T00:00:00Z",
+        "decided_at": "2025-02-03T00:00:00Z", "next_step_on": "2025-01-09", "rating": 5,
+    }  # fmt: skip
+    row = await judged(idle, idle.otto, own_file([application], "applications"), "applications")
+    row = await told_to(idle, idle.otto, row, "apply")
+    assert row["written"] == {"created": 1}
+    hers = (await idle.cleo.get(f"/v1/applications/{an_id(7)}")).json()
+    assert {name: hers[name] for name in application if name != "rating"} == {
+        name: value for name, value in application.items() if name != "rating"
+    }
+    assert (hers["rating"], hers["version"]) == (None, 1)
+    assert (await idle.ada.get(f"/v1/applications/{an_id(7)}")).json()["rating"] == 5
+    for wrong in ({"stage": "promoted"}, {"rating": 9}, {"contact_email": "nobody"}, {"next_step_on": "soon"}):
+        bad = {**application, "id": an_id(8), "applicant_id": idle.ben.id, **wrong}
+        row = await judged(idle, idle.otto, own_file([bad], "applications"), "applications")
+        assert row["judged"] == {"wrong": 1}, wrong
+
+
+async def test_a_membership_that_is_loaded_gives_its_sight_and_a_secret_opens_nothing(idle: Cast) -> None:
+    organization = (await approved(idle))["id"]
+    membership = {
+        "id": an_id(1), "created_at": "2025-01-02T03:04:05Z", "organization_id": organization,
+        "person_id": idle.cleo.id, "role": "recruiter",
+    }  # fmt: skip
+    row = await judged(idle, idle.otto, own_file([membership], "memberships"), "memberships")
+    await told_to(idle, idle.otto, row, "apply")
+    assert (await idle.cleo.made("/v1/jobs", {"organization_id": organization, "title": "Clerk"}))["status"] == "draft"
+    invited = {
+        "id": an_id(2), "created_at": "2025-01-02T03:04:05Z", "organization_id": organization, "role": "viewer",
+        "email": "ben@example.org", "expires_at": "2099-01-01T00:00:00Z", "status": "pending",
+    }  # fmt: skip
+    row = await judged(idle, idle.otto, own_file([invited], "invitations"), "invitations")
+    row = await told_to(idle, idle.otto, row, "apply")
+    assert row["written"] == {"created": 1}
+    digest = await idle.server.database.pool.fetchval("SELECT token_hash FROM invitations")
+    for token in (digest, ""):
+        assert refusal(await idle.ben.post("/v1/invitations:accept", {"token": token}))[1] == "unknown-invitation"
+    renewed = await idle.ada.made(f"/v1/invitations/{an_id(2)}/renew", {})
+    assert (await idle.ben.post("/v1/invitations:accept", {"token": renewed["token"]})).status_code == 200
+
+
+async def test_a_file_of_nothing_and_one_with_fewer_fields_are_files(idle: Cast) -> None:
+    row = await judged(idle, idle.otto, own_file([], fields=FIELDS))
+    assert (row["status"], row["total"], row["judged"]) == ("judged", 0, {})
+    fewer = {name: value for name, value in reminder(idle, 1).items() if name not in ("application_id", "done_at")}
+    row = await told_to(idle, idle.otto, await judged(idle, idle.otto, own_file([fewer])), "apply")
+    assert (await kept(idle.ada))[0]["done_at"] is None and row["written"] == {"created": 1}
+
+
+async def test_a_file_of_this_format_can_be_read_as_plain_rows_by_anybody(idle: Cast) -> None:
+    row = await brought(idle, idle.ada, own_file([reminder(idle, 1)]), options={"format": "ndjson"})
+    row = await told_to(idle, idle.ada, row, "judge")
+    assert row["judged"] == {"create": 1, "wrong": 1}, "the first line is no reminder"
+    await told_to(idle, idle.ada, row, "apply")
+    found = await kept(idle.ada)
+    assert found[0]["text"] == "Call 1" and found[0]["id"] != an_id(1)

@@ -1,0 +1,43 @@
+"""Owning: erasing and take-outs mean the same rows, of every noun."""
+
+import pytest
+
+from guildhouse.accounts.owning import owned
+from guildhouse.accounts.person import people
+from guildhouse.kernel.actor import HOUSE
+from guildhouse.kernel.context import Context
+from guildhouse.kernel.db import Note
+from guildhouse.kernel.select import numbered
+from tests.accounts.test_takeout import lived
+from tests.cast import Cast
+from tests.contracts.samples import packed
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_what_erasing_takes_away_is_what_is_a_persons_own(cast: Cast) -> None:
+    await lived(cast)
+    await packed(cast.cleo, (await cast.cleo.made("/v1/takeouts", {}))["id"])
+    await cast.cleo.made("/v1/api-keys", {"name": "k"})
+    server = cast.server
+    async with server.database.reading() as connection:
+        cleo = await Context(server.house, connection, HOUSE, Note()).find(people, cast.cleo.id)
+        assert cleo
+        own = set()
+        for resource in server.house.resources.values():
+            if (mine := owned(server.house, resource, cleo)) is not None:
+                sql = numbered(f'SELECT id FROM "{resource.name}" WHERE {mine.sql}')
+                own |= {record["id"] for record in await connection.fetch(sql, *mine.values)}
+    farewell = {"email": "cleo@example.org"}
+    dry = await cast.cleo.post(f"/v1/people/{cast.cleo.id}/erase", farewell, prefer="tx=rollback")
+    erased = {each["id"] for each in dry.json()["changes"] if each["event"].endswith(".erased")}
+    assert own == erased and len(own) > 10
+
+
+async def test_nouns_that_are_nobodys_are_in_neither(cast: Cast) -> None:
+    async with cast.server.database.reading() as connection:
+        record = await connection.fetchrow('SELECT * FROM "people" WHERE id = $1', cast.cleo.id)
+    cleo, house = people.table.of(record or {}), cast.server.house
+    assert {name for name, each in house.resources.items() if owned(house, each, cleo) is None} == {
+        "organizations", "stages",
+    }  # fmt: skip
