@@ -21,7 +21,7 @@ from guildhouse.commands.joining import cluster_of
 from guildhouse.commands.restore import alone, check, found, restore
 from guildhouse.config import Config, load
 from guildhouse.kernel.backing.dump import Manifest, rows_of
-from guildhouse.kernel.backing.shelf import Damaged, once, standing
+from guildhouse.kernel.backing.shelf import Damaged, Shelf, once, standing
 from guildhouse.kernel.errors import NotDone
 from guildhouse.kernel.files import Directory
 from guildhouse.kernel.log.audit import verify
@@ -208,6 +208,32 @@ def test_what_the_rule_does_not_keep_is_told_before_it_goes(place: Place, dsn: s
     asyncio.run(thin_out(config, dsn, said.append, apply=True))
     name = said[0].split()[0]
     assert said[1:] == [f"{name}  stays"] * 2 + ["Removed 0 backups, and 0 pieces that no other one needs."]
+
+
+def test_a_backup_with_a_damaged_piece_is_refused_and_nothing_is_restored(place: Place, dsn: str) -> None:
+    backups = place.data.parent / "backups"
+    config = load(data=place.data, database_url=dsn, backups=str(backups))
+    asyncio.run(shelve(config, dsn, quiet))
+    (record,) = backups.rglob("records/*/*.json")
+    largest = max(backups.rglob("pieces/*/*"), key=lambda each: each.stat().st_size)
+    largest.write_bytes(largest.read_bytes()[:-1] + b"?")
+    elsewhere = load(data=place.data.parent / "elsewhere")
+    with pytest.raises(NotDone, match=f"The piece {largest.name} is not as it was written"):
+        restore(elsewhere, found(str(record), None, elsewhere), quiet)
+    assert not list(elsewhere.data.iterdir())
+    record.write_bytes(record.read_bytes().replace(b'"rows"', b'"raws"'))
+    assert asyncio.run(listed(config, None)) == [f"{record.stem}  damaged"]
+    with pytest.raises(NotDone, match=r"The record .* is damaged"):
+        check(found("latest", str(backups), elsewhere), quiet)
+
+
+def test_a_backup_of_a_newer_version_on_a_shelf_is_refused_before_it_is_fetched(place: Place, dsn: str) -> None:
+    shelf = Shelf(Directory(place.data.parent / "backups"), "0a1b2c3d")
+    (place.data.parent / "dump").mkdir()
+    newer = MANIFEST.model_copy(update={"migration": "9999", "guildhouse": "9.0", "postgres": "16.0"})
+    asyncio.run(shelf.put(newer, place.data.parent / "dump", Directory(place.data / "files")))
+    with pytest.raises(NotDone, match=r"Guildhouse 9\.0 .*newer than this one"):
+        check(found("latest", str(place.data.parent / "backups"), load()), quiet)
 
 
 def test_without_a_place_commands_say_what_to_set(place: Place, dsn: str) -> None:

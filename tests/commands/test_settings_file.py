@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from guildhouse.commands.settings_file import line_of, parsed, written
-from guildhouse.commands.settling import FILE, bring_in, differences, environment, export
+from guildhouse.commands.settling import FILE, bring_in, differences, environment, export, secrets_of
 from guildhouse.config import Config, load
 from guildhouse.kernel.errors import NotDone
 from tests.cast import Cast
@@ -113,6 +113,31 @@ async def test_a_dry_run_tells_and_an_import_writes_what_is_missing_or_differs(f
         ("people", "role_assigned"), ("stages", "changed"), ("mappings", "created"),
     }  # fmt: skip
     assert {each["reason"] for each in written_by} == {"settings import"}
+
+
+async def test_a_stage_that_is_gone_and_a_mapping_that_differs_are_as_the_file_says(
+    furnished: Cast, tmp_path: Path
+) -> None:
+    await said_by(export, *settings_of(furnished), tmp_path, replace=False)
+    stage = (await furnished.ada.get("/v1/stages")).json()["data"][0]
+    mapping = (await furnished.ada.get("/v1/mappings")).json()["data"][0]
+    await furnished.ada.delete(f"/v1/stages/{stage['id']}")
+    await furnished.ada.patch(f"/v1/mappings/{mapping['id']}", {"plan": {"columns": [], "timezone": "Asia/Taipei"}})
+    said = await said_by(bring_in, *settings_of(furnished), tmp_path / FILE, apply=True)
+    assert said == [
+        '+ stages analytical-engines / Call "with" the team: outcome interviewing, position 2',
+        "~ mappings ada@example.org / jobs / The city: plan (3 entries) -> (3 entries)",
+        "Written: 1 added, 1 changed.",
+    ]
+    again = (await furnished.ada.get("/v1/stages")).json()["data"]
+    assert [(each["name"], each["outcome"], each["position"]) for each in again] == [(stage["name"], "interviewing", 2)]
+    assert (await furnished.ada.get(f"/v1/mappings/{mapping['id']}")).json()["plan"] == mapping["plan"]
+
+
+def test_the_password_of_the_database_is_named_and_not_written() -> None:
+    config = load(database_url="postgresql://ada:hush@db/guildhouse")
+    assert list(secrets_of(config)) == ["the password in DATABASE_URL"]
+    assert environment(config)["DATABASE_URL"] == "postgresql://ada@db/guildhouse"
 
 
 async def test_a_rule_that_refuses_leaves_everything_as_it_was(furnished: Cast, tmp_path: Path) -> None:
