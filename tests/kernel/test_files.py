@@ -213,6 +213,20 @@ async def test_many_writes_and_reads_at_once_stay_apart(place: Files) -> None:
     assert await place.names() == []
 
 
+async def test_writes_wait_for_nobody_whose_chunks_are_made_in_threads(object_storage: ObjectStorage) -> None:
+    files = files_at(f"s3://{BUCKET}/{uuid4().hex}", load(**object_storage.settings))
+
+    async def copied(name: str) -> AsyncIterator[bytes]:
+        async for chunk in files.read(name):
+            yield await asyncio.to_thread(bytes.upper, chunk)
+
+    await files.write("a", pieces(b"x" * 1000))
+    async with asyncio.timeout(30):
+        await asyncio.gather(*(files.write(f"copies/{n}", copied("a")) for n in range(40)))
+    assert await whole(files, "copies/39") == b"X" * 1000
+    assert len(await files.names("copies/")) == 40
+
+
 async def test_storage_that_stops_in_the_middle_of_a_write_is_told_and_nothing_is_kept(tmp_path: Path) -> None:
     storage, over = ObjectStorage(tmp_path), asyncio.Event()
 
