@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from croniter import croniter
+from croniter import CroniterBadDateError, croniter
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -113,10 +113,13 @@ class Config(BaseSettings):
     @field_validator("backup_schedule")
     @classmethod
     def is_schedule(cls, value: str) -> str:
-        """Five fields of cron."""
-        if len(value.split()) != 5 or not croniter.is_valid(value):
-            raise ValueError(f"`{value}` is not five fields of cron, such as `17 2 * * *`: every night at 2:17")
-        return value
+        """Five fields of cron, of a time that comes round."""
+        try:
+            if len(value.split()) == 5 and croniter.is_valid(value) and croniter(value).get_next():
+                return value
+        except CroniterBadDateError as error:
+            raise ValueError(f"`{value}` never comes: there is no such day") from error
+        raise ValueError(f"`{value}` is not five fields of cron, such as `17 2 * * *`: every night at 2:17")
 
     @field_validator("backup_keep")
     @classmethod

@@ -1,6 +1,7 @@
 """OpenStack Swift, which speaks S3: its four servers in one process, for tests that need storage as it is run out there.
 
-`python -m tests.object_storage DIRECTORY [PORT]` serves the bucket `guild` and says `port N` once it listens.
+`python -m tests.object_storage DIRECTORY [PORT]` serves the bucket `guild` and says `port N` once it listens. A page of its
+lists has 20 names, so that tests come to the second one.
 """
 
 # ruff: noqa: PLC0415, T201 - eventlet has to come first, and its words are what the tests wait for
@@ -39,6 +40,7 @@ user_guild_ada = correct-horse .admin
 [filter:s3api]
 use = egg:swift#s3api
 location = us-east-1
+max_bucket_listing = 20
 """ + "".join(
     f"[filter:{name}]\nuse = egg:swift#{name}\n"
     for name in ("catch_errors", "gatekeeper", "listing_formats", "bulk", "slo")

@@ -2,7 +2,7 @@
 
     manifest.json     what was backed up, see `Manifest`
     database.dump     of pg_dump, in its own compressed format (-Fc)
-    files/...         what the data directory holds besides PostgreSQL
+    files/...         the server's files
     SHA256SUMS        of all of the above, as `sha256sum -c` reads it; the last member, so that nothing was cut off
 
 It holds the server's secrets as well: only its owner may read it.

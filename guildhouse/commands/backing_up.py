@@ -57,7 +57,7 @@ async def shelve(config: Config, dsn: str, say: Say) -> None:
         try:
             await taking.take(work)
         except (FilesOutOfReach, OSError) as error:
-            await taking.fail(work, error)
+            await taking.finish(work, "failed", {"problem": taking.words_for(error, config.backups)})
         async with work.writing() as ctx:
             row = await ctx.find(backups, work.row_id)
         if row is None or row.status != "done":

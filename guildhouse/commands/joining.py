@@ -46,8 +46,8 @@ def present_database(config: Config, say: Say) -> Iterator[str]:
 
 @asynccontextmanager
 async def server_of(config: Config, dsn: str) -> AsyncIterator[Server]:
-    """A server's own parts for a command, without workers; what it logs goes to stderr."""
-    configure_logs(config)
+    """A server's own parts for a command, without workers; only errors are logged, beside what the command says."""
+    configure_logs(config.model_copy(update={"log_level": "error"}))
     async with app.running(config.model_copy(update={"workers": "none"}), dsn) as running:
         yield running.server
 

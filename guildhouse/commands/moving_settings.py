@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 from pydantic import SecretStr
 
@@ -97,7 +97,7 @@ def secrets_of(config: Config) -> Iterator[str]:
 async def present(connection: Connection, config: Config) -> Here:
     """The settings of a server as they are."""
     found = {
-        name: [dict(record) for record in await connection.fetch(sql)]
+        name: [settings_file.without_nulls(dict(record)) for record in await connection.fetch(sql)]
         for name, sql in (("roles", ROLES), ("stages", STAGES), ("mappings", MAPPINGS))
     }
     ids = {name: [record.pop("id") for record in records] for name, records in found.items()}
@@ -126,11 +126,9 @@ async def bring_in(config: Config, dsn: str, file: Path, say: Say, *, apply: boo
     except (OSError, UnicodeError) as error:
         raise NotDone(f"{file} cannot be read: {error}.") from error
     wanted = settings_file.parsed(text, file.name)
-    unknown = [name for name in wanted.environment if name not in variables()]
-    if unknown:
-        faults = [
-            settings_file.told(text, file.name, ("environment", name), "there is no such setting") for name in unknown
-        ]
+    if faults := [
+        settings_file.told(text, file.name, ("environment", name), why) for name, why in refused(wanted.environment)
+    ]:
         raise NotDone("\n".join(["These settings are wrong, and nothing was changed:", *faults]))
     async with server_of(config, dsn) as server, server.database.writing(Note(reason="settings import")) as connection:
         ctx = Context(server.house, connection, HOUSE, Note(reason="settings import"))
@@ -146,9 +144,14 @@ async def bring_in(config: Config, dsn: str, file: Path, say: Say, *, apply: boo
     say(f"Written: {plan.added} added, {plan.changed} changed.")
 
 
-def variables() -> set[str]:
-    """The names of all settings of the environment."""
-    return {variable(name, about) for name, about in Config.model_fields.items()}
+def refused(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The names that are no settings, and those of secrets."""
+    known = {variable(name, about): about for name, about in Config.model_fields.items()}
+    for name in environment:
+        if name not in known:
+            yield name, "there is no such setting"
+        elif SecretStr in get_args(known[name].annotation):
+            yield name, "a secret does not belong into this file; set it where the server is started"
 
 
 def differences(config: Config, wanted: Settings) -> Iterator[str]:
@@ -156,8 +159,8 @@ def differences(config: Config, wanted: Settings) -> Iterator[str]:
     present = {variable(name, about): getattr(config, name) for name, about in Config.model_fields.items()}
     for name, value in wanted.environment.items():
         now = shown(present[name])
-        if now != (value.title() if isinstance(present[name], bool) else value):
-            yield f"! environment {name}: `{now}` here, `{value}` in the file; set it where the server is started"
+        if now != (value.title() if isinstance(present[name], bool) else shown(value)):
+            yield f"! environment {name}: `{now}` here, `{shown(value)}` in the file; set it where the server is started"
 
 
 async def planned(connection: Connection, here: Here, wanted: Settings) -> Plan:

@@ -1,4 +1,4 @@
-"""The restore: from an archive to a server that goes on, proved before anything is put in its place.
+"""The restore: from an archive, or from a shelf, to a server that goes on, proved before anything is put in its place.
 
 The embedded database is restored into a new cluster, checked there, and moved in by a rename; what was there is moved
 aside and kept. A database of one's own (DATABASE_URL) must be empty.

@@ -95,12 +95,21 @@ WORDS: Mapping[str, str] = {
 def written(settings: Settings, heading: Sequence[str]) -> str:
     """The file."""
     parts = ["".join(f"# {line}\n" for line in heading) + f"format = {settings.format}\n"]
-    content = settings.model_dump(mode="json", exclude_none=True)
+    content = without_nulls(settings.model_dump(mode="json"))
     parts.append(f"# {WORDS['environment']}\n\n{tomli_w.dumps({'environment': content['environment']})}")
     for name in settings.entries():
         tables = [tomli_w.dumps({name: entry}).replace(f"[{name}]", f"[[{name}]]", 1) for entry in content[name]]
         parts += [f"# {WORDS[name]}\n", *tables] if tables else []
     return "\n".join(parts)
+
+
+def without_nulls(value: Any) -> Any:
+    """A value as TOML can hold it, which knows no null: what is null is not there."""
+    if isinstance(value, Mapping):
+        return {name: without_nulls(each) for name, each in value.items() if each is not None}
+    if isinstance(value, list | tuple):
+        return [without_nulls(each) for each in value if each is not None]
+    return value
 
 
 def parsed(text: str, name: str) -> Settings:

@@ -7,6 +7,7 @@ aborts a process that ends just then.
 import asyncio
 import re
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,6 +29,8 @@ T = TypeVar("T")
 log = structlog.get_logger()
 PART = 8 * 1024 * 1024  # bytes of one request; S3 takes 10,000 of them for one file
 AT_ONCE = 3
+# A thread that sends waits for chunks, and what makes them may need a thread, too: those are others.
+WRITERS = ThreadPoolExecutor(8, "files-out")
 CODE = re.compile(r"<Code>(\w+)</Code>")
 KEYS = frozenset({"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "Forbidden"})
 
@@ -64,7 +67,7 @@ class Bucket:
         pulled = Pulled(chunks, asyncio.get_running_loop())
         path = checked_name(name)
         try:
-            await self.asked(lambda: send(self.store, path, pulled))
+            await self.asked(lambda: send(self.store, path, pulled), WRITERS)
         except BaseException:
             pulled.stop()
             raise
@@ -127,10 +130,10 @@ class Bucket:
         """Raise `FilesOutOfReach` where the bucket cannot be listed."""
         await self.asked(lambda: next(iter(obstore.list(self.store, chunk_size=1)), None))
 
-    async def asked(self, work: Callable[[], T]) -> T:
+    async def asked(self, work: Callable[[], T], threads: ThreadPoolExecutor | None = None) -> T:
         """What the storage answers to this. Raises `NoSuchFile`, or `FilesOutOfReach` with the reason in words."""
         try:
-            return await asyncio.to_thread(work)
+            return await asyncio.get_running_loop().run_in_executor(threads, work)
         except (BaseError, FileNotFoundError) as error:
             code = CODE.search(str(error))
             if isinstance(error, FileNotFoundError) and not (code and code[1] == "NoSuchBucket"):

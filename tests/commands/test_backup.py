@@ -21,7 +21,7 @@ from guildhouse.commands.joining import cluster_of
 from guildhouse.commands.restore import alone, check, found, restore
 from guildhouse.config import Config, load
 from guildhouse.kernel.backing.dump import Manifest, rows_of
-from guildhouse.kernel.backing.shelf import Damaged, once, standing
+from guildhouse.kernel.backing.shelf import Damaged, Shelf, once, standing
 from guildhouse.kernel.errors import NotDone
 from guildhouse.kernel.files import Directory
 from guildhouse.kernel.log.audit import verify
@@ -113,12 +113,12 @@ def test_a_server_whose_data_directory_was_destroyed_comes_back_as_it_was(place:
 def test_a_database_that_is_there_is_replaced_only_on_demand_and_kept_aside(place: Place, dsn: str) -> None:
     file = backed_up(dsn, place.data.parent)
     config = load(data=place.data)
-    restore(config, file, quiet)
+    cluster_of(place.data).mkdir(parents=True)
+    (cluster_of(place.data) / "marked").touch()
     with pytest.raises(NotDone, match="--replace"):
         restore(config, file, quiet)
-    (cluster_of(place.data) / "marked").touch()
     restore(config, file, quiet, replace=True)
-    assert not (cluster_of(place.data) / "marked").exists()
+    assert not (cluster_of(place.data) / "marked").exists() and (cluster_of(place.data) / "base").is_dir()
     assert len(list(place.data.glob("replaced-*/postgres-*/marked"))) == 1
     assert not list(place.data.glob("restoring-*"))
 
@@ -138,7 +138,7 @@ def test_a_backup_is_proved_without_touching_anything(dsn: str, tmp_path: Path) 
 
 
 def test_a_backup_in_a_bucket_is_taken_listed_proved_and_restored(
-    place: Place, object_storage: ObjectStorage, dsn: str
+    place: Place, object_storage: ObjectStorage, dsn: str, empty_dsn: str
 ) -> None:
     filled(dsn)
     (place.data / "files").mkdir(parents=True)
@@ -151,13 +151,13 @@ def test_a_backup_in_a_bucket_is_taken_listed_proved_and_restored(
     name = said[-1].split()[0]
     (line,) = asyncio.run(listed(config, bucket))
     assert line.startswith(name) and "  1 files  " in line and " rows  " in line
-    elsewhere = load(data=place.data.parent / "elsewhere", **object_storage.settings)
+    elsewhere = load(data=place.data.parent / "elsewhere", database_url=empty_dsn, **object_storage.settings)
     for source, at in (("latest", bucket), (name, bucket), (record_of(config, name), None)):
         assert str(found(source, at, elsewhere)) == name
     with pytest.raises(NotDone, match=f"no backup of that name. The newest backups are: {name}"):
         found("20200101T000000Z-0000000000000000", bucket, elsewhere)
     restore(elsewhere, found("latest", bucket, elsewhere), said.append)
-    assert said[-2].startswith("The log is whole and unaltered")
+    assert said[-1].startswith("The log is whole and unaltered")
     assert (elsewhere.data / "files" / "portrait.bin").read_bytes() == b"\0\1\2"
 
 
@@ -184,7 +184,7 @@ def test_files_come_back_to_the_bucket_that_they_were_in(
 def test_a_backup_that_was_killed_leaves_nothing_that_looks_like_one(place: Place, dsn: str) -> None:
     files, backups = place.data / "files", place.data.parent / "backups"
     files.mkdir(parents=True)
-    (files / "large").write_bytes(os.urandom(48 << 20))
+    (files / "large").write_bytes(os.urandom(96 << 20))
     settings = {"DATABASE_URL": dsn, "GUILDHOUSE_BACKUPS": str(backups)}
     with subprocess.Popen(
         [sys.executable, "-m", "guildhouse", "backup"], env=place.environment(**settings), cwd=place.data.parent
@@ -208,6 +208,32 @@ def test_what_the_rule_does_not_keep_is_told_before_it_goes(place: Place, dsn: s
     asyncio.run(thin_out(config, dsn, said.append, apply=True))
     name = said[0].split()[0]
     assert said[1:] == [f"{name}  stays"] * 2 + ["Removed 0 backups, and 0 pieces that no other one needs."]
+
+
+def test_a_backup_with_a_damaged_piece_is_refused_and_nothing_is_restored(place: Place, dsn: str) -> None:
+    backups = place.data.parent / "backups"
+    config = load(data=place.data, database_url=dsn, backups=str(backups))
+    asyncio.run(shelve(config, dsn, quiet))
+    (record,) = backups.rglob("records/*/*.json")
+    largest = max(backups.rglob("pieces/*/*"), key=lambda each: each.stat().st_size)
+    largest.write_bytes(largest.read_bytes()[:-1] + b"?")
+    elsewhere = load(data=place.data.parent / "elsewhere")
+    with pytest.raises(NotDone, match=f"The piece {largest.name} is not as it was written"):
+        restore(elsewhere, found(str(record), None, elsewhere), quiet)
+    assert not list(elsewhere.data.iterdir())
+    record.write_bytes(record.read_bytes().replace(b'"rows"', b'"raws"'))
+    assert asyncio.run(listed(config, None)) == [f"{record.stem}  damaged"]
+    with pytest.raises(NotDone, match=r"The record .* is damaged"):
+        check(found("latest", str(backups), elsewhere), quiet)
+
+
+def test_a_backup_of_a_newer_version_on_a_shelf_is_refused_before_it_is_fetched(place: Place, dsn: str) -> None:
+    shelf = Shelf(Directory(place.data.parent / "backups"), "0a1b2c3d")
+    (place.data.parent / "dump").mkdir()
+    newer = MANIFEST.model_copy(update={"migration": "9999", "guildhouse": "9.0", "postgres": "16.0"})
+    asyncio.run(shelf.put(newer, place.data.parent / "dump", Directory(place.data / "files")))
+    with pytest.raises(NotDone, match=r"Guildhouse 9\.0 .*newer than this one"):
+        check(found("latest", str(place.data.parent / "backups"), load()), quiet)
 
 
 def test_without_a_place_commands_say_what_to_set(place: Place, dsn: str) -> None:

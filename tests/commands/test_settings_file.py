@@ -7,14 +7,17 @@ from typing import Any
 
 import pytest
 
-from guildhouse.commands.moving_settings import FILE, bring_in, differences, environment, export
-from guildhouse.commands.settings_file import line_of, parsed, written
+from guildhouse.commands.moving_settings import FILE, bring_in, differences, environment, export, secrets_of
+from guildhouse.commands.settings_file import line_of, parsed, without_nulls, written
 from guildhouse.config import Config, load
 from guildhouse.kernel.errors import NotDone
 from tests.cast import Cast
 
 pytestmark = pytest.mark.anyio
-PLAN = {"columns": [{"column": 0, "field": "title", "order": "dmy"}], "constants": {"city": "臺北"}}
+PLAN = {
+    "columns": [{"column": 0, "field": "title", "order": "dmy"}],
+    "constants": {"city": "臺北", "region": None, "tags": ["a", None]},
+}
 
 
 @pytest.fixture
@@ -60,7 +63,7 @@ async def test_a_file_holds_what_is_set_and_names_what_is_secret(furnished: Cast
     assert content["stages"] == [
         {"organization": "analytical-engines", "name": 'Call "with" the team', "outcome": "interviewing", "position": 2}
     ]
-    assert content["mappings"][0]["plan"]["constants"] == {"city": "臺北"}
+    assert content["mappings"][0]["plan"]["constants"] == {"city": "臺北", "tags": ["a"]}
 
 
 async def test_a_file_is_written_over_only_on_demand(furnished: Cast, tmp_path: Path) -> None:
@@ -104,7 +107,8 @@ async def test_a_dry_run_tells_and_an_import_writes_what_is_missing_or_differs(f
     assert said[-1] == "Written: 2 added, 1 changed."
     assert (await furnished.ada.get(f"/v1/stages/{stage['id']}")).json()["position"] == 2
     again = (await furnished.ada.get("/v1/mappings")).json()["data"][0]
-    assert (again["plan"], again["fingerprint"]) == (mapping["plan"], mapping["fingerprint"])
+    assert again["fingerprint"] == mapping["fingerprint"]
+    assert without_nulls(again["plan"]) == without_nulls(mapping["plan"])
     assert (await furnished.otto.get(f"/v1/people/{furnished.ben.id}")).json()["role"] == "coach"
     written_by = await furnished.server.database.pool.fetch(
         "SELECT resource, verb, actor, reason FROM changes ORDER BY seq DESC LIMIT 3"
@@ -113,6 +117,32 @@ async def test_a_dry_run_tells_and_an_import_writes_what_is_missing_or_differs(f
         ("people", "role_assigned"), ("stages", "changed"), ("mappings", "created"),
     }  # fmt: skip
     assert {each["reason"] for each in written_by} == {"settings import"}
+
+
+async def test_a_stage_that_is_gone_and_a_mapping_that_differs_are_as_the_file_says(
+    furnished: Cast, tmp_path: Path
+) -> None:
+    await said_by(export, *settings_of(furnished), tmp_path, replace=False)
+    stage = (await furnished.ada.get("/v1/stages")).json()["data"][0]
+    mapping = (await furnished.ada.get("/v1/mappings")).json()["data"][0]
+    await furnished.ada.delete(f"/v1/stages/{stage['id']}")
+    await furnished.ada.patch(f"/v1/mappings/{mapping['id']}", {"plan": {"columns": [], "timezone": "Asia/Taipei"}})
+    said = await said_by(bring_in, *settings_of(furnished), tmp_path / FILE, apply=True)
+    assert said == [
+        '+ stages analytical-engines / Call "with" the team: outcome interviewing, position 2',
+        "~ mappings ada@example.org / jobs / The city: plan (3 entries) -> (3 entries)",
+        "Written: 1 added, 1 changed.",
+    ]
+    again = (await furnished.ada.get("/v1/stages")).json()["data"]
+    assert [(each["name"], each["outcome"], each["position"]) for each in again] == [(stage["name"], "interviewing", 2)]
+    again = (await furnished.ada.get(f"/v1/mappings/{mapping['id']}")).json()["plan"]
+    assert without_nulls(again) == without_nulls(mapping["plan"])  # TOML knows no null
+
+
+def test_the_password_of_the_database_is_named_and_not_written() -> None:
+    config = load(database_url="postgresql://ada:hush@db/guildhouse")
+    assert list(secrets_of(config)) == ["the password in DATABASE_URL"]
+    assert environment(config)["DATABASE_URL"] == "postgresql://ada@db/guildhouse"
 
 
 async def test_a_rule_that_refuses_leaves_everything_as_it_was(furnished: Cast, tmp_path: Path) -> None:
@@ -143,6 +173,9 @@ def test_the_environment_is_compared_and_never_set() -> None:
     assert list(differences(config, wanted)) == [
         "! environment GUILDHOUSE_NAME: `Here` here, `There` in the file; set it where the server is started"
     ]
+    wanted = parsed('format = 1\n[environment]\nDATABASE_URL = "postgresql://ada:hush@db/x"\n', "f")
+    (line,) = differences(config, wanted)
+    assert "postgresql://ada@db/x" in line and "hush" not in line
     assert environment(config)["GUILDHOUSE_NAME"] == "Here" and "GUILDHOUSE_POOL" not in environment(config)
 
 
@@ -213,6 +246,10 @@ async def test_an_unknown_setting_of_the_environment_is_told_with_its_line(tmp_p
     file.write_text('format = 1\n[environment]\nGUILDHOUSE_COLOUR = "red"\n')
     with pytest.raises(NotDone, match=r"f\.toml:3: environment\.GUILDHOUSE_COLOUR: there is no such setting"):
         await said_by(bring_in, load(), "", file, apply=True)
+    file.write_text('format = 1\n[environment]\nGUILDHOUSE_S3_SECRET = "horse"\n')
+    with pytest.raises(NotDone, match=r"f\.toml:3: .*a secret does not belong") as error:
+        await said_by(bring_in, load(), "", file, apply=True)
+    assert "horse" not in str(error.value)
     with pytest.raises(NotDone, match="cannot be read"):
         await said_by(bring_in, load(), "", tmp_path / "none.toml", apply=True)
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import obstore
 import pytest
 
 from guildhouse.config import ConfigError, load
 from guildhouse.kernel import files
-from guildhouse.kernel.bucket import PART
+from guildhouse.kernel.bucket import PART, Bucket
 from guildhouse.kernel.files import Directory, Files, FilesOutOfReach, NoSuchFile, Stored, WrongFileName
 from guildhouse.kernel.storage import files_at, prove
 from tests.cast import Cast
@@ -172,6 +173,60 @@ async def test_a_missing_bucket_is_told_from_a_missing_file(object_storage: Obje
         assert "has no bucket elsewhere. Make it there" in refused.value.reason
 
 
+async def test_a_file_that_is_replaced_while_it_is_read_is_not_mixed_with_the_new_one(
+    object_storage: ObjectStorage,
+) -> None:
+    files = files_at(f"s3://{BUCKET}/{uuid4().hex}", load(**object_storage.settings))
+    await files.write("a", pieces(b"x" * (PART + 1)))
+    reading = files.read("a")
+    assert await anext(reading) == b"x" * PART
+    await files.write("a", pieces(b"y" * (PART + 1)))
+    with pytest.raises(FilesOutOfReach):
+        await anext(reading)
+
+
+async def test_what_others_keep_in_a_bucket_is_none_of_ours(object_storage: ObjectStorage) -> None:
+    files = files_at(f"s3://{BUCKET}/{uuid4().hex}", load(**object_storage.settings))
+    assert isinstance(files, Bucket)
+    for name in ("a b.txt", "imports/ünïcode", "imports/.hidden", "imports/a/b/c/d/e/f/g"):
+        await asyncio.to_thread(obstore.put, files.store, name, b"theirs")
+    await files.write("imports/mine", pieces(b"x"))
+    assert await files.names() == await files.names("imports/") == ["imports/mine"]
+    beside = files_at(f"s3://{BUCKET}/elsewhere", load(**object_storage.settings))
+    assert "imports/mine" not in await beside.names()
+
+
+async def test_many_files_are_listed_page_after_page(object_storage: ObjectStorage) -> None:
+    files = files_at(f"s3://{BUCKET}/{uuid4().hex}", load(**object_storage.settings))
+    names = [f"many/{number:03}" for number in range(65)]
+    await asyncio.gather(*(files.write(name, pieces(b"x")) for name in names))
+    assert await files.names("many/") == names
+    assert await files.names("many/06") == names[-5:]
+
+
+async def test_many_writes_and_reads_at_once_stay_apart(place: Files) -> None:
+    contents = {f"at-once/{number}": os.urandom(2000 + number) for number in range(24)}
+    await asyncio.gather(*(place.write(name, pieces(content)) for name, content in contents.items()))
+    found = await asyncio.gather(*(whole(place, name) for name in contents))
+    assert found == list(contents.values())
+    await asyncio.gather(*(place.remove(name) for name in contents))
+    assert await place.names() == []
+
+
+async def test_writes_wait_for_nobody_whose_chunks_are_made_in_threads(object_storage: ObjectStorage) -> None:
+    files = files_at(f"s3://{BUCKET}/{uuid4().hex}", load(**object_storage.settings))
+
+    async def copied(name: str) -> AsyncIterator[bytes]:
+        async for chunk in files.read(name):
+            yield await asyncio.to_thread(bytes.upper, chunk)
+
+    await files.write("a", pieces(b"x" * 1000))
+    async with asyncio.timeout(30):
+        await asyncio.gather(*(files.write(f"copies/{n}", copied("a")) for n in range(40)))
+    assert await whole(files, "copies/39") == b"X" * 1000
+    assert len(await files.names("copies/")) == 40
+
+
 async def test_storage_that_stops_in_the_middle_of_a_write_is_told_and_nothing_is_kept(tmp_path: Path) -> None:
     storage, over = ObjectStorage(tmp_path), asyncio.Event()
 
@@ -202,6 +257,8 @@ def test_settings_of_places_are_checked_in_words() -> None:
         ({"s3_endpoint": "host:9000"}, "write it as https://host"),
         ({"s3_endpoint": "http://ada:secret@host"}, "write it as https://host"),
         ({"backup_schedule": "daily"}, "not five fields of cron"),
+        ({"backup_schedule": "61 * * * *"}, "not five fields of cron"),
+        ({"backup_schedule": "0 0 30 2 *"}, "`0 0 30 2 *` never comes"),
         ({"backup_keep": "7 days"}, "`7 days` is no rule"),
     ):
         with pytest.raises(ConfigError) as refused:

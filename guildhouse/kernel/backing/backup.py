@@ -47,7 +47,10 @@ class Backup(Row):
 
 
 class Read(ReadShape):
-    """A backup. `size` are all its bytes, `added` those that no earlier one had; `verified_at` is when it was read back."""
+    """A backup. `size` are all its bytes, `added` those that no earlier one had; `verified_at` is when it was read back.
+
+    `name` is what `guildhouse backups list` calls it, for as long as the settings keep it.
+    """
 
     status: str
     name: str | None

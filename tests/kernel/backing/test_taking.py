@@ -8,13 +8,15 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from guildhouse.config import load
 from guildhouse.kernel.backing import taking
-from guildhouse.kernel.backing.shelf import Standing, once, read, standing
-from guildhouse.kernel.files import FilesOutOfReach
+from guildhouse.kernel.backing.dump import Manifest
+from guildhouse.kernel.backing.shelf import Shelf, Standing, once, read, standing
+from guildhouse.kernel.files import Files, FilesOutOfReach
 from guildhouse.kernel.health import before_last
 from guildhouse.kernel.tasks import Work
 from tests.cast import Cast
@@ -56,15 +58,13 @@ async def test_a_backup_is_taken_by_a_server_at_work_and_told_to_its_admin(at_wo
     assert (await ready(at_work))["status"] == "warn"  # there is none yet
     job = await at_work.ada.made("/v1/jobs", {"title": "Kept"})
     await at_work.server.files.write("imports/a/upload", once(b"upload"))
-    slowest, asking = 0.0, asyncio.create_task(backed_up(at_work))
+    answered, asking = 0, asyncio.create_task(backed_up(at_work))
     while not asking.done():
-        before = time.perf_counter()
-        await at_work.ada.get(f"/v1/jobs/{job['id']}")
-        slowest = max(slowest, time.perf_counter() - before)
+        answered += (await at_work.ada.get(f"/v1/jobs/{job['id']}")).status_code == 200
     row = asking.result()
     assert (row["status"], row["problem"], row["files"]) == ("done", None, 1)
     assert row["size"] >= row["added"] > 10_000 and row["rows"] > 10 and row["verified_at"]
-    assert slowest < 0.5
+    assert answered > 20  # requests go on meanwhile
     assert await ready(at_work) == {
         "status": "pass", "detail": {"seconds_since": 0, "verified": True, "failed": False}
     }  # fmt: skip
@@ -139,7 +139,7 @@ async def test_a_backup_that_fails_says_why_and_leaves_the_last_good_one(
         await taking.take(again)
         assert (await ready(cast))["status"] == "pass"
         there = await standing(taking.shelf_of(cast.server).files)
-        assert there[-1].short == (await ended(cast, again.row_id))["name"]
+        assert (await ended(cast, again.row_id))["name"] in {each.short for each in there}
         await taking.take(again)  # a second run of a task that is done does nothing
         assert await standing(taking.shelf_of(cast.server).files) == there
 
@@ -198,6 +198,62 @@ async def test_old_backups_go_when_a_new_one_is_taken(starting: Callable[..., An
         left = [each.short for each in await standing(shelf.files)]
         assert (await ended(cast, work.row_id))["name"] in left
         assert f"{older.created_at:%Y%m%dT%H%M%SZ}" not in {name[:16] for name in left}
+
+
+async def test_two_runs_of_one_task_take_one_backup(starting: Callable[..., Any], tmp_path: Path) -> None:
+    async with starting(data=tmp_path / "data", backups=str(tmp_path / "backups"), workers="none") as cast:
+        work = await asked(cast)
+        await asyncio.gather(taking.take(work), taking.take(work))
+        assert len(await standing(taking.shelf_of(cast.server).files)) == 1
+        assert (await ended(cast, work.row_id))["status"] == "done"
+
+
+async def test_a_run_that_is_cut_short_by_a_stopping_server_is_made_up_for_by_the_next(
+    starting: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with starting(data=tmp_path / "data", backups=str(tmp_path / "backups"), workers="none") as cast:
+        work, begun = await asked(cast), asyncio.Event()
+
+        async def endless(_shelf: Shelf, _manifest: Manifest, _dump: Path, _kept: Files) -> None:
+            begun.set()
+            await asyncio.sleep(600)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Shelf, "put", endless)
+            running = asyncio.create_task(taking.take(work))
+            await asyncio.wait_for(begun.wait(), 20)
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+        assert list((tmp_path / "data").glob("backing-up-*")) == []
+        assert (await cast.otto.get(f"/v1/backups/{work.row_id}")).json()["status"] == "running"
+        await taking.take(work)
+        assert (await ended(cast, work.row_id))["status"] == "done"
+
+
+async def test_a_backup_whose_row_was_removed_is_not_taken(starting: Callable[..., Any], tmp_path: Path) -> None:
+    async with starting(data=tmp_path / "data", backups=str(tmp_path / "backups"), workers="none") as cast:
+        work = await asked(cast)
+        assert (await cast.otto.delete(f"/v1/backups/{work.row_id}")).status_code in (200, 204)
+        await taking.take(work)
+        assert await standing(taking.shelf_of(cast.server).files) == []
+        assert (await asked(cast)).row_id != work.row_id
+
+
+async def test_files_of_a_bucket_are_backed_up_into_a_directory(
+    starting: Callable[..., Any], tmp_path: Path, object_storage: ObjectStorage
+) -> None:
+    place = {**object_storage.settings, "files": f"s3://{BUCKET}/{uuid4().hex}", "backups": str(tmp_path / "backups")}
+    async with starting(data=tmp_path / "data", workers="none", **place) as cast:
+        content = os.urandom(2_500_000)
+        await cast.server.files.write("imports/a/upload", once(content))
+        work = await asked(cast)
+        await taking.take(work)
+        shelf = taking.shelf_of(cast.server)
+        record = await read(shelf.files, (await standing(shelf.files))[-1])
+        assert [piece.size for piece in record.contents["files/imports/a/upload"].pieces] == [1 << 20, 1 << 20, 402_848]
+        await shelf.fetch(record, tmp_path / "out")
+        assert (tmp_path / "out" / "files" / "imports" / "a" / "upload").read_bytes() == content
 
 
 async def test_what_a_killed_run_left_is_removed_by_the_next(at_work: Cast, tmp_path: Path) -> None:
