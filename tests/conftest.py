@@ -182,12 +182,12 @@ async def emptied(server: Server) -> None:
 
 
 @pytest.fixture
-def starting(dsn: str) -> Callable[..., Any]:
+def starting(dsn: str, tmp_path: Path) -> Callable[..., Any]:
     """Start a server with other settings: `async with starting(limits=1) as cast`."""
 
     @asynccontextmanager
     async def start(**overrides: Any) -> AsyncIterator[Cast]:
-        async with app.running(load(**{"limits": 0, "pool": 5, **overrides}), dsn) as running:
+        async with app.running(load(**{"data": tmp_path, "limits": 0, "pool": 5, **overrides}), dsn) as running:
             yield await assemble(running.server, running.asgi)
 
     return start
