@@ -35,6 +35,13 @@ LOADS = "imports.load"
 LOADED, TAKEN_BACK = "loaded", "taken_back"  # what the log calls these writes: no task waits for them
 
 
+VERB = "last verb"  # of a row in the trash, beside its columns
+LAST_VERBS = """
+SELECT DISTINCT ON (row_id) row_id, verb FROM changes WHERE resource = $1 AND row_id = ANY($2::uuid[])
+ORDER BY row_id, seq DESC
+"""
+
+
 class NotYoursToLoad(Denied):
     """A file in the house's own format puts rows back as they were: that is for admins of this server (`imports.load`)."""
 
@@ -95,8 +102,7 @@ async def load(ctx: Context, resource: Resource[Any], rows: Sequence[Mapping[str
     """Write what can be written of these rows; what became of each, at its place."""
     outcomes = [Outcome("failed") for _ in rows]
     ids = [known for each in rows if not isinstance(each, Problem) and (known := as_id(str(each.get("id"))))]
-    records = await ctx.connection.fetch(bulk.ids_sql(resource), ids)
-    here = {record["id"]: resource.table.of(record) for record in records}
+    here = await present(ctx, resource, ids)
     writes: dict[int, Judged] = {}
     met: set[str] = set()
     for place, each in enumerate(rows):
@@ -106,7 +112,7 @@ async def load(ctx: Context, resource: Resource[Any], rows: Sequence[Mapping[str
                 raise comes_twice()
             met.add(after.id)
             before = here.get(after.id)
-            found = put_beside(resource, place, before, after)
+            found = put_beside(resource, place, before, after, each)
         except Problem as problem:
             outcomes[place].problem = problem
             continue
@@ -116,6 +122,15 @@ async def load(ctx: Context, resource: Resource[Any], rows: Sequence[Mapping[str
             outcomes[place] = Outcome("unchanged", before.id, before.version)
     await write(ctx, resource, list(writes.values()), outcomes)
     return [(outcome, writes.get(place)) for place, outcome in enumerate(outcomes)]
+
+
+async def present(ctx: Context, resource: Resource[Any], ids: Sequence[str]) -> dict[str, Any]:
+    """The rows that have these ids here, locked; each with what put it where it is, if that is the trash."""
+    records = await ctx.connection.fetch(bulk.ids_sql(resource), ids)
+    trash = [record["id"] for record in records if record["deleted_at"] is not None]
+    last = await ctx.connection.fetch(LAST_VERBS, resource.name, trash) if trash else []
+    verbs = {record["row_id"]: record["verb"] for record in last}
+    return {r["id"]: resource.table.of({**r, VERB: verbs.get(r["id"])}) for r in records}
 
 
 def comes_twice() -> Invalid:
@@ -135,21 +150,31 @@ async def write(
         outcomes[each.line.place] = Outcome("failed", problem=problems.from_driver(error))
 
 
-def put_beside(resource: Resource[Any], place: int, before: Any, after: Any) -> Judged | None:
+def put_beside(resource: Resource[Any], place: int, before: Any, after: Any, file: Any) -> Judged | None:
     """The write that brings a row; None where it is here already. Raises where another row has its id."""
     line = Line(place, Op(op="create", id=after.id), None)
     if before is None or before.deleted_at is not None:
         check_whole(resource, after)
-        kept = {"version": before.version, "created_at": before.created_at} if before else {}
-        return Judged(line, "created", before, scoped(resource, resource.table.of({**after.__dict__, **kept})))
+        return Judged(line, "created", before, scoped(resource, again(resource, before, after)))
     was, now = before.__dict__, after.__dict__
-    said = [name for name in own_fields(resource) if now[name] != was[name]]
-    said = [name for name in said if not (name in resource.shapes.audience and now[name] is None)]
-    if not said:
+    other = [name for name in own_fields(resource) if name in file and now[name] != was[name]]
+    other = [name for name in other if not (name in resource.shapes.audience and now[name] is None)]
+    if not other:
         return None
-    if any(name not in resource.shapes.audience or was[name] is not None for name in said):
+    if any(name not in resource.shapes.audience or was[name] is not None for name in other):
         raise invalid("/id", "id-taken", "a row with this id is here and says something else; it is not overwritten")
-    return Judged(line, "changed", before, changed_to(resource, before, {name: now[name] for name in said}))
+    return Judged(line, "changed", before, changed_to(resource, before, {name: now[name] for name in other}))
+
+
+def again(resource: Resource[Any], before: Any, after: Any) -> Any:
+    """The row as it is new, or as it comes out of the trash where an earlier load of it was taken back."""
+    if before is None:
+        return after
+    if before.__dict__[VERB] != TAKEN_BACK:
+        raise invalid("/id", "in-trash", "a row with this id is in the trash here: restore it there, if it is wanted")
+    names = [*own_fields(resource), "deleted_at"]
+    values = {name: after.__dict__[name] for name in names if name != "created_at"}
+    return resource.table.of({**before.__dict__, **values})
 
 
 def changed_to(resource: Resource[Any], row: Row, values: Mapping[str, Any]) -> Any:

@@ -72,6 +72,20 @@ async def test_what_was_taken_back_can_be_loaded_again(idle: Cast) -> None:
     assert (row["written"], await kept(idle.ada)) == ({"created": 1}, [reminder(idle, 1)])
 
 
+async def test_what_somebody_has_removed_stays_in_the_trash(idle: Cast) -> None:
+    row = await told_to(idle, idle.otto, await judged(idle, idle.otto, own_file([reminder(idle, 1)])), "apply")
+    assert row["written"] == {"created": 1}
+    assert (await idle.ada.delete(f"/v1/reminders/{an_id(1)}")).status_code == 204
+    row = await judged(idle, idle.otto, own_file([reminder(idle, 1)]))
+    assert [each["code"] for each in (await rows(idle.otto, row))[0]["faults"]] == ["in-trash"]
+
+
+async def test_an_older_file_without_a_field_says_nothing_about_it(idle: Cast) -> None:
+    await told_to(idle, idle.otto, await judged(idle, idle.otto, own_file([reminder(idle, 1)])), "apply")
+    older = {name: value for name, value in reminder(idle, 1).items() if name != "done_at"}
+    assert (await judged(idle, idle.otto, own_file([older])))["judged"] == {"same": 1}
+
+
 async def test_what_is_here_is_never_overwritten(idle: Cast) -> None:
     first = await judged(idle, idle.otto, own_file([reminder(idle, 1)]))
     await told_to(idle, idle.otto, first, "apply")
