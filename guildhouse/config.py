@@ -24,6 +24,15 @@ BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._-]+)*/?
 KEEP = re.compile(r"[1-9]\d{0,3}[hdwmy]( [1-9]\d{0,3}[hdwmy])*")
 
 
+def fault_of_place(place: str, *, has_key: bool) -> str | None:
+    """What is wrong with the name of a place for files: a bucket has a name that S3 knows, and needs a key."""
+    if "://" not in place:
+        return None
+    if not BUCKET.fullmatch(place):
+        return f"{place} is neither a directory nor a bucket: write s3://bucket or s3://bucket/prefix"
+    return None if has_key else "a bucket needs GUILDHOUSE_S3_KEY and GUILDHOUSE_S3_SECRET"
+
+
 class Config(BaseSettings):
     """The settings."""
 
@@ -93,13 +102,10 @@ class Config(BaseSettings):
     @field_validator("files", "backups")
     @classmethod
     def is_place(cls, value: str | None, others: ValidationInfo) -> str | None:
-        """A bucket has a name that S3 knows, and a key."""
-        if value is None or "://" not in value:
-            return value
-        if not BUCKET.fullmatch(value):
-            raise ValueError(f"{value} is neither a directory nor a bucket: write s3://bucket or s3://bucket/prefix")
-        if not (others.data.get("s3_key") and others.data.get("s3_secret")):
-            raise ValueError("a bucket needs GUILDHOUSE_S3_KEY and GUILDHOUSE_S3_SECRET")
+        """A directory, or a bucket that one could come to."""
+        has_key = bool(others.data.get("s3_key") and others.data.get("s3_secret"))
+        if value and (fault := fault_of_place(value, has_key=has_key)):
+            raise ValueError(fault)
         return value
 
     @field_validator("s3_endpoint")

@@ -52,8 +52,10 @@ def found(source: str, place: str | None, config: Config) -> Source:
     root, within, record = source.rpartition("/records/")
     if within and RECORD.fullmatch(f"records/{record}"):
         return Shelved(files_at(root, config), Standing(f"records/{record}"))
-    if Path(source).is_file() or not (place or config.backups):
+    if Path(source).is_file():
         return Path(source).absolute()
+    if not (place or config.backups):
+        raise NotDone(f"There is no file {source}. To name a backup, say where it stands: --at, or GUILDHOUSE_BACKUPS.")
     files = place_of(config, place)
     there = asyncio.run(standing(files))
     named = [each for each in there if source in (each.short, "latest")]
@@ -144,8 +146,6 @@ async def opened(source: Source, work: Path) -> tuple[Manifest, Path]:
         refuse_newer(record.manifest)
         await Shelf(source.files, source.backup.server).fetch(record, unpacked)
         return record.manifest, unpacked / DATABASE
-    if not source.is_file():
-        raise NotDone(f"There is no file {source}.")
     manifest = await asyncio.to_thread(archive.unpack, source, unpacked)
     refuse_newer(manifest)
     return manifest, unpacked / DUMP

@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from guildhouse.config import Config
+from guildhouse.config import Config, fault_of_place
 from guildhouse.kernel.bucket import Bucket, Keys
+from guildhouse.kernel.errors import NotDone
 from guildhouse.kernel.files import Directory, Files
 
 BUCKETS = "s3://"
@@ -16,7 +17,9 @@ def files_of(config: Config) -> Files:
 
 
 def files_at(place: str, config: Config) -> Files:
-    """A place by its name."""
+    """A place by its name. Raises `NotDone` for a bucket that nobody could come to."""
+    if fault := fault_of_place(place, has_key=bool(config.s3_key and config.s3_secret)):
+        raise NotDone(f"{fault[0].upper()}{fault[1:]}.")
     if not place.startswith(BUCKETS):
         return Directory(Path(place).expanduser().absolute())
     bucket, _, prefix = place.removeprefix(BUCKETS).partition("/")

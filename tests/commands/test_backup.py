@@ -236,6 +236,25 @@ def test_a_backup_of_a_newer_version_on_a_shelf_is_refused_before_it_is_fetched(
         check(found("latest", str(place.data.parent / "backups"), load()), quiet)
 
 
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (("backups", "list"), "No place for backups is named"),
+        (("backup",), "There is no database in"),
+        (("backups", "thin"), "There is no database in"),
+        (("restore", "latest", "--at", "{here}"), "There is no file latest, and no backup of that name"),
+        (("restore", "latest", "--check", "--at", "s3://bucket"), "A bucket needs GUILDHOUSE_S3_KEY"),
+        (("restore", "latest", "--at", "ftp://host/x"), "neither a directory nor a bucket"),
+        (("restore", "latest"), "There is no file"),
+        (("settings", "export", "{here}"), "There is no database in"),
+    ],
+)
+def test_commands_say_what_they_miss(command: tuple[str, ...], words: str, tmp_path: Path) -> None:
+    arguments = [each.format(here=tmp_path) for each in command]
+    assert words in words_of(*arguments, GUILDHOUSE_DATA=str(tmp_path / "data"))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_without_a_place_commands_say_what_to_set(place: Place, dsn: str) -> None:
     config = load(data=place.data, database_url=dsn)
     with pytest.raises(NotDone, match="Set GUILDHOUSE_BACKUPS"):

@@ -6,9 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+<<<<<<< HEAD
 from guildhouse.commands.moving_settings import FILE, bring_in, differences, environment, export, secrets_of
 from guildhouse.commands.settings_file import line_of, parsed, without_nulls, written
+=======
+from guildhouse.commands.settings_file import Settings, line_of, parsed, without_nulls, written
+from guildhouse.commands.settling import FILE, bring_in, differences, environment, export, secrets_of
+>>>>>>> storage
 from guildhouse.config import Config, load
 from guildhouse.kernel.errors import NotDone
 from tests.cast import Cast
@@ -273,3 +280,41 @@ header = ["a"]
 [mappings.plan]
 columns = [{column = 0, field = "x", values = {"[roles]" = "y"}}]
 """
+
+
+# Whatever people type, but for what no name of theirs may hold.
+WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), min_size=1, max_size=20)
+LINES = WORDS.map(lambda text: " ".join(text.split()) or "x").filter(lambda text: text.isprintable())
+
+
+@given(
+    st.dictionaries(st.sampled_from(["GUILDHOUSE_NAME", "GUILDHOUSE_BASE_URL"]), WORDS),
+    st.lists(st.tuples(LINES, st.integers(0, 10_000)), max_size=3, unique_by=lambda each: each[0]),
+    st.dictionaries(WORDS, st.recursive(WORDS | st.integers() | st.booleans(), st.lists, max_leaves=5), max_size=4),
+)
+def test_any_settings_come_back_from_their_file(
+    values: dict[str, str], names: list[tuple[str, int]], constants: dict[str, Any]
+) -> None:
+    settings = Settings.model_validate(
+        {
+            "format": 1,
+            "environment": values,
+            "roles": [{"person": "otto@example.org", "role": "admin"}],
+            "stages": [
+                {"organization": "guild", "name": name, "outcome": "hired", "position": number}
+                for name, number in names
+            ],
+            "mappings": [
+                {
+                    "person": "ada@example.org",
+                    "resource": "jobs",
+                    "name": "n",
+                    "header": [name for name, _ in names],
+                    "plan": {"columns": [{"column": 0, "field": "title"}], "constants": constants},
+                }
+            ],
+        }
+    )
+    text = written(settings, ["of a server"])
+    assert parsed(text, "f") == settings
+    assert text.startswith("# of a server\nformat = 1\n")
