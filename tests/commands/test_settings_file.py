@@ -9,13 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-<<<<<<< HEAD
 from guildhouse.commands.moving_settings import FILE, bring_in, differences, environment, export, secrets_of
-from guildhouse.commands.settings_file import line_of, parsed, without_nulls, written
-=======
 from guildhouse.commands.settings_file import Settings, line_of, parsed, without_nulls, written
-from guildhouse.commands.settling import FILE, bring_in, differences, environment, export, secrets_of
->>>>>>> storage
 from guildhouse.config import Config, load
 from guildhouse.kernel.errors import NotDone
 from tests.cast import Cast
