@@ -39,5 +39,5 @@ async def test_nouns_that_are_nobodys_are_in_neither(cast: Cast) -> None:
         record = await connection.fetchrow('SELECT * FROM "people" WHERE id = $1', cast.cleo.id)
     cleo, house = people.table.of(record or {}), cast.server.house
     assert {name for name, each in house.resources.items() if owned(house, each, cleo) is None} == {
-        "organizations", "stages",
+        "backups", "holds", "organizations", "retained_files", "stages",
     }  # fmt: skip
