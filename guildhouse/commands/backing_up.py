@@ -80,7 +80,7 @@ async def line_of(files: Files, backup: Standing) -> str:
     rows = sum(record.manifest.rows.values())
     return (
         f"{backup.short}  {backup.taken_at:%Y-%m-%d %H:%M} UTC  {in_words(record.size)}  {rows:,} rows  "
-        f"{record.files} files  Guildhouse {record.manifest.guildhouse}"
+        f"{record.files} files  of server {backup.server}, Guildhouse {record.manifest.guildhouse}"
     )
 
 

@@ -62,6 +62,8 @@ def found(source: str, place: str | None, config: Config) -> Source:
     if not named:
         names = ", ".join(each.short for each in there[-5:]) or "none"
         raise NotDone(f"There is no file {source}, and no backup of that name. The newest backups are: {names}.")
+    if source == "latest" and len({each.server for each in there}) > 1:
+        raise NotDone("Backups of several servers stand there. Name one of them: see `guildhouse backups list`.")
     return Shelved(files, named[-1])
 
 

@@ -227,6 +227,18 @@ def test_a_backup_with_a_damaged_piece_is_refused_and_nothing_is_restored(place:
         check(found("latest", str(backups), elsewhere), quiet)
 
 
+def test_of_several_servers_the_latest_is_not_guessed(tmp_path: Path) -> None:
+    place, nothing = Directory(tmp_path / "backups"), Directory(tmp_path / "files")
+    (tmp_path / "dump").mkdir()
+    for server in ("0a1b2c3d", "ffffffff"):
+        asyncio.run(Shelf(place, server).put(MANIFEST, tmp_path / "dump", nothing))
+    lines = asyncio.run(listed(load(), str(place.root)))
+    assert [line.partition("of server ")[2][:8] for line in lines] == ["0a1b2c3d", "ffffffff"]
+    with pytest.raises(NotDone, match="Backups of several servers stand there"):
+        found("latest", str(place.root), load())
+    assert str(found(lines[1].split()[0], str(place.root), load())) == lines[1].split()[0]
+
+
 def test_a_backup_of_a_newer_version_on_a_shelf_is_refused_before_it_is_fetched(place: Place, dsn: str) -> None:
     shelf = Shelf(Directory(place.data.parent / "backups"), "0a1b2c3d")
     (place.data.parent / "dump").mkdir()
