@@ -8,14 +8,25 @@ Source of the shapes: https://developers.greenhouse.io/harvest.html
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from guildhouse.applications.headings import CARRY
-from guildhouse.jobs.boards import said, within
-from guildhouse.kernel.importing.documents import ForeignShape
+from guildhouse.kernel.importing.documents import ForeignShape, said, within
 from guildhouse.kernel.importing.values import words_of
 
 Record = dict[str, Any]
 SOURCE = "greenhouse"  # jobs by the number of their posting, as the public board has it
 JOBS_SOURCE = "greenhouse-harvest"  # jobs by their number inside
+# Why somebody is not hired, in the words of other systems.
+REASONS: Mapping[str, tuple[str, ...]] = {
+    "qualifications": ("lacking qualifications", "underqualified", "under qualified", "資格不符"),
+    "experience": ("lacking experience", "not enough experience", "經驗不足"),
+    "skills": ("lacking skills", "lacking skill(s)/qualification(s)", "技能不符"),
+    "location": ("relocation", "地點"),
+    "salary": ("compensation", "薪資"),
+    "work_permit": ("work authorization", "visa", "工作許可"),
+    "another_person": ("hired another candidate", "hired other candidate", "hired internally", "已錄取他人"),
+    "job_cancelled": ("position closed", "job closed", "職缺取消"),
+    "no_answer": ("no response", "unresponsive", "沒有回應"),
+    "other": ("其他",),
+}
 PROFILES = ("linkedin.com/", "github.com/", "xing.com/")
 
 
@@ -120,8 +131,7 @@ def reason_of(one: Mapping[str, Any]) -> str | None:
     name = within(one, "rejection_reason", "name")
     if not name:
         return None
-    known = CARRY.words["rejection_reason"]
-    return next((ours for ours, words in known.items() if words_of(name) in map(words_of, (ours, *words))), "other")
+    return next((ours for ours, words in REASONS.items() if words_of(name) in map(words_of, (ours, *words))), "other")
 
 
 def documents_of(one: Mapping[str, Any]) -> list[Record]:

@@ -1,6 +1,7 @@
 """What applications are called in other people's files, trackers and hiring systems: columns, and the words in them."""
 
 from guildhouse.applications.candidate import candidates
+from guildhouse.applications.harvest import REASONS
 from guildhouse.jobs.job import jobs
 from guildhouse.kernel.resource import Carry
 
@@ -38,17 +39,6 @@ CARRY = Carry(
             "rejected": ("declined", "not selected", "archived", "no", "未錄取", "婉拒"),
             "withdrawn": ("withdrew", "candidate withdrew", "cancelled", "canceled", "放棄", "撤回"),
         },
-        "rejection_reason": {
-            "qualifications": ("lacking qualifications", "underqualified", "under qualified", "資格不符"),
-            "experience": ("lacking experience", "not enough experience", "經驗不足"),
-            "skills": ("lacking skills", "lacking skill(s)/qualification(s)", "技能不符"),
-            "location": ("relocation", "地點"),
-            "salary": ("compensation", "薪資"),
-            "work_permit": ("work authorization", "visa", "工作許可"),
-            "another_person": ("hired another candidate", "hired other candidate", "hired internally", "已錄取他人"),
-            "job_cancelled": ("position closed", "job closed", "職缺取消"),
-            "no_answer": ("no response", "unresponsive", "沒有回應"),
-            "other": ("其他",),
-        },
+        "rejection_reason": REASONS,
     },
 )  # fmt: skip

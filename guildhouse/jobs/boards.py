@@ -8,25 +8,10 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from guildhouse.kernel.importing.documents import ForeignShape
+from guildhouse.kernel.importing.documents import ForeignShape, said, within
 from guildhouse.kernel.importing.markup import plain_text
 
 Record = dict[str, Any]
-
-
-def said(**fields: Any) -> Record:
-    """The fields that have a value."""
-    return {name: value for name, value in fields.items() if value not in (None, "", [], {})}
-
-
-def within(document: Any, *path: str | int) -> Any:
-    """What stands at a path of a document, or None."""
-    for step in path:
-        if isinstance(step, int):
-            document = document[step] if isinstance(document, list) and len(document) > step else None
-        else:
-            document = document.get(step) if isinstance(document, Mapping) else None
-    return document
 
 
 def names(records: Any) -> str | None:

@@ -5,13 +5,15 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import ormsgpack
 
 from guildhouse.kernel.errors import NotAcceptable
-from guildhouse.kernel.row import Values
+
+if TYPE_CHECKING:
+    from guildhouse.kernel.row import Values
 
 JSON, NDJSON, CSV, MSGPACK = "json", "ndjson", "csv", "msgpack"
 XLSX, PDF, OWN = "xlsx", "pdf", "guildhouse"
@@ -78,14 +80,14 @@ def dumps(value: Any) -> bytes:
     return orjson.dumps(value, default=dict, option=orjson.OPT_UTC_Z)
 
 
-def encode_row(row: Values, format_: str) -> bytes:
+def encode_row(row: "Values", format_: str) -> bytes:
     """One row."""
     if format_ == MSGPACK:
         return ormsgpack.packb(dict(row), option=ormsgpack.OPT_UTC_Z)
     return dumps(row)
 
 
-def encode_page(rows: Sequence[Values], page: Mapping[str, Any], paths: Sequence[str], format_: str) -> bytes:
+def encode_page(rows: Sequence["Values"], page: Mapping[str, Any], paths: Sequence[str], format_: str) -> bytes:
     """A page. NDJSON and CSV carry rows only; the way to the next page is in the Link header.
 
     `paths` are the columns of a CSV: `title`, `organization.name`.
@@ -99,7 +101,7 @@ def encode_page(rows: Sequence[Values], page: Mapping[str, Any], paths: Sequence
     return ormsgpack.packb({"data": [dict(row) for row in rows], "page": page}, option=ormsgpack.OPT_UTC_Z)
 
 
-def encode_lines(rows: Iterable[Values]) -> bytes:
+def encode_lines(rows: Iterable["Values"]) -> bytes:
     """A row in every line."""
     return b"".join([dumps(row) + b"\n" for row in rows])
 
@@ -117,12 +119,12 @@ def csv_lines(rows: Iterable[Sequence[str]]) -> bytes:
     return "".join(lines).encode()
 
 
-def encode_csv(rows: Iterable[Values], paths: Sequence[str]) -> bytes:
+def encode_csv(rows: Iterable["Values"], paths: Sequence[str]) -> bytes:
     """The lines of a CSV (RFC 4180) without its header. What is not there is an empty cell."""
     return csv_lines([cell(each) for each in flat(row, paths)] for row in rows)
 
 
-def flat(row: Values, paths: Sequence[str]) -> list[Any]:
+def flat(row: "Values", paths: Sequence[str]) -> list[Any]:
     """The values of a row in the order of the paths; those of a row that is not there, or not seen, are None."""
     found = []
     for path in paths:

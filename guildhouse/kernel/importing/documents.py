@@ -47,6 +47,21 @@ class ForeignShape:
     rows: Reads
 
 
+def said(**fields: Any) -> dict[str, Any]:
+    """The fields that have a value."""
+    return {name: value for name, value in fields.items() if value not in (None, "", [], {})}
+
+
+def within(document: Any, *path: str | int) -> Any:
+    """What stands at a path of a document, or None."""
+    for step in path:
+        if isinstance(step, int):
+            document = document[step] if isinstance(document, list) and len(document) > step else None
+        else:
+            document = document.get(step) if isinstance(document, Mapping) else None
+    return document
+
+
 def load_document(path: Path, format_: str) -> Any:
     """The document of a file that is one."""
     if format_ == "zip":

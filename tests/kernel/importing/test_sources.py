@@ -1,6 +1,8 @@
 """Files as they come: any delimiter, encoding and quoting; broken, cut off, hostile. Nothing is dropped silently."""
 
 import io
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from guildhouse.app import HOUSE
 from guildhouse.kernel.importing.converting import convert
 from guildhouse.kernel.importing.sources import LONGEST_CELL, SourceRow, Unreadable
 
@@ -239,3 +242,16 @@ def test_a_csv_comes_back_as_it_was_written(tmp_path: Path, table: list[list[str
     csv.writer(text, quoting=csv.QUOTE_ALL).writerows([["x", "y"], *table])
     _, rows = converted(tmp_path, text.getvalue().encode(), delimiter=",", quote='"', escape=None, header=True)
     assert cells(rows) == [row for row in table if any(row)]
+
+
+def test_the_reading_process_loads_no_domain_and_no_database() -> None:
+    """Each upload starts one: what it imports, everybody waits for."""
+    shapes = [shape for each in HOUSE.resources.values() for shape in each.carry.shapes]
+    program = (
+        "import sys, guildhouse.kernel.importing.converting as c\n"
+        f"found = [c.imported(each).name for each in {shapes!r}]\n"
+        "heavy = {'sqlalchemy', 'asyncpg', 'fastapi', 'guildhouse.app', 'guildhouse.jobs'} & sys.modules.keys()\n"
+        "print(len(found), sorted(heavy))"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert said == f"{len(shapes)} []\n"
