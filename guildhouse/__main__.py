@@ -11,7 +11,7 @@ import asyncpg
 import typer
 
 from guildhouse import config
-from guildhouse.accounts.unzipping import is_takeout
+from guildhouse.accounts.moving_in.unzipping import is_takeout
 from guildhouse.commands import (
     arriving,
     auditing,

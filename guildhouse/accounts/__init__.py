@@ -5,8 +5,10 @@ person takes out to another server and brings from one. Does not own memberships
 their own, as a grant.
 """
 
-from guildhouse.accounts import arrival, erasing, first_admin, packing, person, session, settling, takeout, welcome
+from guildhouse.accounts import first_admin, person, session
 from guildhouse.accounts.api_key import api_keys
+from guildhouse.accounts.leaving import erasing, packing, takeout
+from guildhouse.accounts.moving_in import arrival, settling, welcome
 from guildhouse.kernel.manifest import Manifest
 
 manifest = Manifest(

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from guildhouse import app
-from guildhouse.accounts import arrival, settling
-from guildhouse.accounts.arrival import Arrival, archive_of, arrivals
+from guildhouse.accounts.moving_in import arrival, settling
+from guildhouse.accounts.moving_in.arrival import Arrival, archive_of, arrivals
 from guildhouse.commands.importing import in_words, person_of, pieces
 from guildhouse.commands.joining import Say
 from guildhouse.config import Config

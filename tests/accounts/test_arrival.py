@@ -12,8 +12,8 @@ import orjson
 import pytest
 
 from guildhouse import app
-from guildhouse.accounts import settling, unzipping
-from guildhouse.accounts.zipping import only
+from guildhouse.accounts.leaving.zipping import only
+from guildhouse.accounts.moving_in import settling, unzipping
 from guildhouse.kernel.tasks import Work
 from tests.accounts.test_takeout import lived
 from tests.cast import Caller, Cast, at_home, client_of, signed_in

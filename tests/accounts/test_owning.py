@@ -2,7 +2,7 @@
 
 import pytest
 
-from guildhouse.accounts.owning import owned
+from guildhouse.accounts.leaving.owning import owned
 from guildhouse.accounts.person import people
 from guildhouse.kernel.actor import HOUSE
 from guildhouse.kernel.context import Context

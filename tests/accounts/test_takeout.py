@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 import pytest
 
-from guildhouse.accounts import packing
-from guildhouse.accounts.takeout_page import shown
-from guildhouse.accounts.zipping import safe_name
+from guildhouse.accounts.leaving import packing
+from guildhouse.accounts.leaving.takeout_page import shown
+from guildhouse.accounts.leaving.zipping import safe_name
 from guildhouse.kernel.exporting import keeping
 from guildhouse.kernel.tasks import Work
 from tests.cast import Caller, Cast

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from guildhouse.accounts.leaving.takeout import Takeout
+from guildhouse.accounts.leaving.takeout_page import WORDS, Leaf, page_of, shown, table_of
 from guildhouse.accounts.person import Person, people
-from guildhouse.accounts.takeout import Takeout
-from guildhouse.accounts.takeout_page import WORDS, Leaf, page_of, shown, table_of
 from guildhouse.config import load
 from guildhouse.kernel.i18n import LANGUAGES, catalogue
 

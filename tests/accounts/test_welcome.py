@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from guildhouse.accounts import welcome
-from guildhouse.accounts.welcome import WelcomeOver, person_of, signature
+from guildhouse.accounts.moving_in import welcome
+from guildhouse.accounts.moving_in.welcome import WelcomeOver, person_of, signature
 from tests.cast import Cast
 from tests.organizations.scenes import refusal
 

@@ -11,9 +11,9 @@ from typing import Any
 import orjson
 import pytest
 
-from guildhouse.accounts import unzipping
-from guildhouse.accounts.unzipping import ArchiveRefused, check_entries, is_takeout, read_archive
-from guildhouse.accounts.zipping import Zipping, only
+from guildhouse.accounts.leaving.zipping import Zipping, only
+from guildhouse.accounts.moving_in import unzipping
+from guildhouse.accounts.moving_in.unzipping import ArchiveRefused, check_entries, is_takeout, read_archive
 
 pytestmark = pytest.mark.anyio
 AT = datetime(2026, 11, 21, 8, 30, 2, tzinfo=UTC)

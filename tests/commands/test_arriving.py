@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from guildhouse.accounts.unzipping import is_takeout
+from guildhouse.accounts.moving_in.unzipping import is_takeout
 from guildhouse.commands import arriving
 from guildhouse.commands.joining import NotDone
 from guildhouse.config import Config

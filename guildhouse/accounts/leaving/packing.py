@@ -17,11 +17,11 @@ from typing import Any
 
 import orjson
 
-from guildhouse.accounts import zipping
-from guildhouse.accounts.owning import owned
+from guildhouse.accounts.leaving import zipping
+from guildhouse.accounts.leaving.owning import owned
+from guildhouse.accounts.leaving.takeout import Takeout, takeouts
+from guildhouse.accounts.leaving.takeout_page import Leaf, page_of
 from guildhouse.accounts.person import Person, people
-from guildhouse.accounts.takeout import Takeout, takeouts
-from guildhouse.accounts.takeout_page import Leaf, page_of
 from guildhouse.kernel.actor import Actor
 from guildhouse.kernel.errors import NotFound, Problem
 from guildhouse.kernel.exporting.encoding import encode_text

@@ -5,7 +5,7 @@ row has it any more. The log keeps that something was done, when, and under whic
 purged rows are rewritten; backups are not. What an admin holds is not erased.
 """
 
-from guildhouse.accounts.owning import any_of, named
+from guildhouse.accounts.leaving.owning import any_of, named
 from guildhouse.accounts.person import Email, Person, an_admin_stays, is_self, people
 from guildhouse.accounts.secrets import password_fits
 from guildhouse.accounts.session import WrongPassword

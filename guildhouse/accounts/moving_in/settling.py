@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from guildhouse.accounts.arrival import Arrival, archive_of, arrivals
-from guildhouse.accounts.owning import owned
+from guildhouse.accounts.leaving.owning import owned
+from guildhouse.accounts.moving_in.arrival import Arrival, archive_of, arrivals
+from guildhouse.accounts.moving_in.unzipping import ArchiveRefused, Brought, read_archive
 from guildhouse.accounts.person import Person, people
-from guildhouse.accounts.unzipping import ArchiveRefused, Brought, read_archive
 from guildhouse.kernel import bulk, problems, store
 from guildhouse.kernel.actor import HOUSE, Actor
 from guildhouse.kernel.bulk import Judged, Line, Op, Outcome

@@ -8,8 +8,8 @@ from typing import Any
 
 from jinja2 import Environment
 
+from guildhouse.accounts.leaving.takeout import Takeout
 from guildhouse.accounts.person import Person
-from guildhouse.accounts.takeout import Takeout
 from guildhouse.config import Config
 from guildhouse.kernel.exporting.wanted import own_fields
 from guildhouse.kernel.exporting.words import field_of, noun_of
@@ -17,7 +17,7 @@ from guildhouse.kernel.i18n import LANGUAGES, translated
 from guildhouse.kernel.resource import Resource
 
 page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
-    files("guildhouse").joinpath("accounts", "takeout.html").read_text(encoding="utf-8")
+    files("guildhouse").joinpath("accounts", "leaving", "takeout.html").read_text(encoding="utf-8")
 )
 MOST_COLUMNS, LONGEST = 6, 300
 MOMENT = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(?:\.\d+)?Z$")

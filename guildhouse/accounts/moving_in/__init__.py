@@ -1,0 +1,1 @@
+"""Moving in: a person comes from another server, with the archive that they took out there."""
