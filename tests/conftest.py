@@ -39,6 +39,11 @@ UNREAD = """SELECT EXISTS (SELECT FROM changes WHERE seq > (SELECT coalesce(max(
         WHERE r.name = $1 AND c.resource = ANY($2))"""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The journeys first: they take longest, and whoever begins them last is waited for by all others."""
+    items.sort(key=lambda item: "journeys" not in item.path.parts)
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"

@@ -69,7 +69,7 @@ def key_of(address: str) -> str:
 @pytest.mark.parametrize(
     "chosen",
     [
-        ("--phases", "examples,fuzzing", "--max-examples", "5"),
+        ("--phases", "examples,fuzzing", "--max-examples", "3"),
         ("--phases", "coverage", "--include-path-regex", "^/v1/jobs"),
     ],
     ids=["made up", "bound by bound"],

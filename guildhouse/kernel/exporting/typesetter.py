@@ -7,8 +7,10 @@ import json
 import re
 import resource
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pylopdf_fonts_zh_tw
 import typst
@@ -20,6 +22,7 @@ TRIES = 5
 NO_GLYPH = re.compile(r'the text `"(.*?)"` could not be displayed')
 ESCAPE = re.compile(r"\\u\{([0-9a-f]+)\}")
 STAND_IN = "\u25a1"
+CONTROLS = {sign: STAND_IN for sign in (*range(32), *range(127, 160)) if chr(sign) not in "\t\n\r"}
 JOINERS = "\u200b\u200c\u200d\u2060\ufe0e\ufe0f"
 
 
@@ -27,18 +30,29 @@ def main() -> None:
     """Set one document."""
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    text = json.dumps(json.loads(sys.stdin.buffer.read()), ensure_ascii=False)
+    document = said_with(json.loads(sys.stdin.buffer.read()), CONTROLS)
     for left in reversed(range(TRIES)):
         try:
-            sys.stdout.buffer.write(set_document(text))
+            sys.stdout.buffer.write(set_document(json.dumps(document)))
         except typst.TypstError as error:
             missing = set("".join(unescaped(each) for each in NO_GLYPH.findall(f"{error.message}\n{error.diagnostic}")))
             if not missing or not left:
                 raise
             # No font here has these signs, and a document for everybody may not show what cannot be read out.
-            text = text.translate({ord(sign): "" if sign in JOINERS else STAND_IN for sign in missing})
+            document = said_with(document, {ord(sign): "" if sign in JOINERS else STAND_IN for sign in missing})
         else:
             return
+
+
+def said_with(value: Any, signs: Mapping[int, str]) -> Any:
+    """A document with other signs in the place of some."""
+    if isinstance(value, str):
+        return value.translate(signs)
+    if isinstance(value, list):
+        return [said_with(each, signs) for each in value]
+    if isinstance(value, dict):
+        return {name: said_with(each, signs) for name, each in value.items()}
+    return value
 
 
 def unescaped(text: str) -> str:

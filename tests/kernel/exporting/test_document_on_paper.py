@@ -49,6 +49,13 @@ async def test_every_script_is_set_and_what_has_no_sign_is_stood_in_for() -> Non
     assert any(each in text for each in ("שלום", "םולש"))  # readers differ in which way round they give it
 
 
+async def test_signs_that_control_a_terminal_are_stood_in_for_wherever_they_are() -> None:
+    controls = "".join(map(chr, (*range(1, 32), *range(127, 160))))
+    content = await typeset.typeset(told(title="a\x1fb", about=["source < \x1f"], rows=[[rf"{controls} \u001f"]]))
+    text = text_of(content)
+    assert "a□b" in text and "source < □" in text and r"\u001f" in text
+
+
 async def test_a_chart_has_words_for_those_who_do_not_see_it() -> None:
     bars = [{"name": "open", "rows": 30}, {"name": "draft", "rows": 7}]
     content = await typeset.typeset(
