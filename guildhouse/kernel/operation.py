@@ -25,6 +25,19 @@ anyone_of_the_house: Predicate = Predicate("the server itself", lambda actor, _r
 is_owner = is_person("person_id")
 
 
+def stages_of_work(may_cancel: Predicate) -> Stages:
+    """The states of a row that stands for background work: the server moves it, and somebody may cancel it."""
+    house = anyone_of_the_house
+    return Stages(
+        "status",
+        initial=("queued",),
+        moves={
+            "queued": {"running": house, "cancelled": may_cancel, "failed": house},
+            "running": {"done": house, "failed": house, "cancelled": may_cancel},
+        },
+    )
+
+
 class Operation(Row):
     """Background work that somebody waits for: its state, its progress, and what came of it."""
 
@@ -118,21 +131,12 @@ async def derive(_ctx: Context, _before: Operation | None, after: Operation) -> 
     return {"written": 0 if after.dry_run else written, "remaining": after.total - come_to}
 
 
-STAGES = Stages(
-    "status",
-    initial=("queued",),
-    moves={
-        "queued": {"running": anyone_of_the_house, "cancelled": is_owner, "failed": anyone_of_the_house},
-        "running": {"done": anyone_of_the_house, "failed": anyone_of_the_house, "cancelled": is_owner},
-    },
-)
-
 operations = Resource(
     table=Operation,
     shapes=Shapes(read=Read, derive=derive),
     scopes=lambda row: [scope("person", row.person_id)],
     may=May(read=signed_in, create=nobody),
-    stages=STAGES,
+    stages=stages_of_work(is_owner),
     find=Find(filter=("status",), sort=("created_at",)),
     carry=Carry(stays=True),
     keep=Keep(total_days=365, since="finished_at"),

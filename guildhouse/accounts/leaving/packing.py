@@ -23,9 +23,9 @@ from guildhouse.accounts.leaving.takeout import Takeout, takeouts
 from guildhouse.accounts.leaving.takeout_page import Leaf, page_of
 from guildhouse.accounts.person import Person, people
 from guildhouse.kernel.actor import Actor
-from guildhouse.kernel.errors import NotFound, Problem
+from guildhouse.kernel.errors import NotFound
 from guildhouse.kernel.exporting.encoding import encode_text
-from guildhouse.kernel.exporting.keeping import Keeper, Stopped, part_name
+from guildhouse.kernel.exporting.keeping import Keeper, part_name
 from guildhouse.kernel.exporting.snapshot import Snapshot, snapshot
 from guildhouse.kernel.exporting.telling import Telling
 from guildhouse.kernel.exporting.wanted import Wanted, own_fields
@@ -83,17 +83,7 @@ class Pack:
 
 async def make(work: Work) -> None:
     """Make the archive of a take-out."""
-    row = await KEEPER.started(work)
-    if row is None:
-        return
-    try:
-        await write(work, row)
-    except Stopped:
-        await KEEPER.remove_files(work)
-    except Problem as problem:
-        if problem.retryable:
-            raise
-        await KEEPER.finish(work, "failed", problem)
+    await KEEPER.make(work, write)
 
 
 async def write(work: Work, row: Takeout) -> None:

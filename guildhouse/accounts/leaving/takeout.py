@@ -19,13 +19,12 @@ from guildhouse.kernel.errors import Conflict, Denied, NotFound, invalid
 from guildhouse.kernel.exporting.handing import Handout
 from guildhouse.kernel.i18n import choose_language
 from guildhouse.kernel.may import is_person, signed_in, value_in
-from guildhouse.kernel.operation import anyone_of_the_house
+from guildhouse.kernel.operation import anyone_of_the_house, stages_of_work
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Carry, Find, Keep, Log, May, Resource, Shapes, Verb
 from guildhouse.kernel.row import Row
 from guildhouse.kernel.scopes import scope
 from guildhouse.kernel.shapes import Id, Line, ReadShape, Shape
-from guildhouse.kernel.stages import Stages
 
 MOST_KEPT = 5
 ZIP = "application/zip"
@@ -152,22 +151,13 @@ def called(_call: Call, row: Takeout) -> tuple[str, str]:
 
 is_theirs = is_person("person_id") | is_person("asked_by")
 
-STAGES = Stages(
-    "status",
-    initial=("queued",),
-    moves={
-        "queued": {"running": anyone_of_the_house, "cancelled": is_theirs, "failed": anyone_of_the_house},
-        "running": {"done": anyone_of_the_house, "failed": anyone_of_the_house, "cancelled": is_theirs},
-    },
-)
-
 takeouts = Resource(
     table=Takeout,
     shapes=Shapes(read=Read, create=Create, derive=derive),
     scopes=seen_by,
     may=May(create=signed_in, remove=is_theirs | anyone_of_the_house),
     rules=(is_ones_own_or_an_admins, not_too_many),
-    stages=STAGES,
+    stages=stages_of_work(is_theirs),
     find=Find(filter=("status", "person_id"), sort=("created_at",)),
     log=Log(personal=("reason",)),
     carry=Carry(stays=True),

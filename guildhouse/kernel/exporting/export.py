@@ -19,12 +19,11 @@ from guildhouse.kernel.exporting.encoding import prepared
 from guildhouse.kernel.exporting.wanted import refuse_unseen
 from guildhouse.kernel.i18n import choose_language
 from guildhouse.kernel.may import is_person, signed_in, value_in
-from guildhouse.kernel.operation import anyone_of_the_house
+from guildhouse.kernel.operation import anyone_of_the_house, stages_of_work
 from guildhouse.kernel.resource import Carry, Find, Keep, Log, May, Resource, Shapes, Verb
 from guildhouse.kernel.row import Row
 from guildhouse.kernel.scopes import scope
 from guildhouse.kernel.shapes import ReadShape, Shape
-from guildhouse.kernel.stages import Stages
 
 MOST_UNFINISHED, MOST_KEPT = 5, 50
 Name = Annotated[str, Field(max_length=100)]
@@ -142,22 +141,13 @@ async def not_too_many(ctx: Context, before: Export | None, after: Export) -> No
 
 is_owner = is_person("person_id")
 
-STAGES = Stages(
-    "status",
-    initial=("queued",),
-    moves={
-        "queued": {"running": anyone_of_the_house, "cancelled": is_owner, "failed": anyone_of_the_house},
-        "running": {"done": anyone_of_the_house, "failed": anyone_of_the_house, "cancelled": is_owner},
-    },
-)
-
 exports = Resource(
     table=Export,
     shapes=Shapes(read=Read, create=Create, derive=derive),
     scopes=lambda row: [scope("person", row.person_id)],
     may=May(read=signed_in, create=signed_in, remove=is_owner | anyone_of_the_house),
     rules=(not_too_many,),
-    stages=STAGES,
+    stages=stages_of_work(is_owner),
     find=Find(filter=("status",), sort=("created_at",)),
     log=Log(hidden=("ended_with",)),
     carry=Carry(stays=True),

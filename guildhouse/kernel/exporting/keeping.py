@@ -4,7 +4,7 @@ Such a row has a `status` from queued to done, `parts` and their `size`, and `ex
 goes with the row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
@@ -35,6 +35,20 @@ class Keeper(Generic[R]):
     """Begins, notes and ends the making of files for the rows of one resource, and removes them."""
 
     resource: Resource[R]
+
+    async def make(self, work: Work, write: Callable[[Work, R], Awaitable[None]]) -> None:
+        """Make the file of a row by `write`, from where an earlier run has come to."""
+        row = await self.started(work)
+        if row is None:
+            return
+        try:
+            await write(work, row)
+        except Stopped:
+            await self.remove_files(work)
+        except Problem as problem:
+            if problem.retryable:
+                raise
+            await self.finish(work, "failed", problem)
 
     async def started(self, work: Work) -> R | None:
         """The row, now running; None when it was cancelled, removed, or is done."""

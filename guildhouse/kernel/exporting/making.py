@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from guildhouse.kernel.actor import Actor
-from guildhouse.kernel.errors import Problem
 from guildhouse.kernel.exporting.encoding import (
     ENCODERS,
     MOST_ROWS_LATER,
@@ -21,7 +20,7 @@ from guildhouse.kernel.exporting.encoding import (
     text_rows,
 )
 from guildhouse.kernel.exporting.export import Export, exports
-from guildhouse.kernel.exporting.keeping import Keeper, Stopped, part_name
+from guildhouse.kernel.exporting.keeping import Keeper, part_name
 from guildhouse.kernel.exporting.snapshot import Snapshot, snapshot
 from guildhouse.kernel.exporting.telling import Telling
 from guildhouse.kernel.exporting.wanted import Wanted, boundary, keys_of
@@ -34,17 +33,7 @@ KEEPER = Keeper(exports)
 
 async def make(work: Work) -> None:
     """Write the file of an export, from where an earlier run has come to."""
-    row = await KEEPER.started(work)
-    if row is None:
-        return
-    try:
-        await write(work, row)
-    except Stopped:
-        await KEEPER.remove_files(work)
-    except Problem as problem:
-        if problem.retryable:
-            raise
-        await KEEPER.finish(work, "failed", problem)
+    await KEEPER.make(work, write)
 
 
 async def write(work: Work, row: Export) -> None:
