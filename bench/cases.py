@@ -45,7 +45,7 @@ def cases(prepared: Prepared, cursor: str, scale: float) -> list[Case]:
     """Everything that is compared. `cursor` leads to the page at 50,000."""
     token, ids, place = f"Authorization: Bearer {prepared.token}\r\n", prepared.ids, prepared.organization_id
     open_jobs, few = "/v1/jobs?status=open", "&fields=id,title,city,status,posted_at"
-    lists, writes = int(1500 * scale), int(2000 * scale)
+    lists, writes = int(4000 * scale), int(2000 * scale)
     return [
         Case("get by id", lambda n: request("GET", f"/v1/jobs/{ids[n % len(ids)]}", headers=token),
              lambda n: request("GET", f"/get/{ids[n % len(ids)]}"), int(6000 * scale), 2.5),
