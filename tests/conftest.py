@@ -6,6 +6,8 @@ test that counts the log from its beginning, or breaks something, takes a server
 
 import asyncio
 import os
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -26,6 +28,7 @@ from guildhouse.kernel.tables import METADATA
 from guildhouse.kernel.tasks import feeder
 from guildhouse.kernel.telemetry import configure_logs
 from tests.cast import Caller, Cast, assemble, signed_in
+from tests.commands.processes import Place
 from tests.object_storage import ObjectStorage
 
 configure_logs(load())
@@ -196,6 +199,23 @@ def starting(dsn: str, tmp_path: Path) -> Callable[..., Any]:
             yield await assemble(running.server, running.asgi)
 
     return start
+
+
+@pytest.fixture
+async def idle(starting: Callable[..., Any]) -> AsyncIterator[Cast]:
+    """The cast on a server whose tasks wait to be run by hand."""
+    async with starting(workers="none") as cast:
+        yield cast
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    """A data directory that does not exist yet, for servers of their own processes."""
+    directory = Path(tempfile.mkdtemp(prefix="server-"))
+    directory.chmod(0o711)  # PostgreSQL, which does not run as root, has to get through
+    yield Place(directory / "data")
+    Place(directory / "data").stop_postgres()
+    shutil.rmtree(directory)
 
 
 @pytest.fixture(scope="session")

@@ -12,15 +12,15 @@ from sqlalchemy import ForeignKey, Index, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from guildhouse.accounts.person import Email
+from guildhouse.jobs.job import Tags
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import invalid
 from guildhouse.kernel.resource import Carry, Find, Log, May, Resource, Shapes
 from guildhouse.kernel.row import Row
-from guildhouse.kernel.shapes import Country, Id, Line, Prose, ReadShape, Shape, Tag, Url
+from guildhouse.kernel.shapes import Country, Id, Line, Prose, ReadShape, Shape, Url
 from guildhouse.organizations.teams import in_organization, interviewers
 
 Key = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
-Tags = Annotated[list[Tag], Field(max_length=100)]
 
 
 class Candidate(Row):

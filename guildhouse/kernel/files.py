@@ -9,7 +9,7 @@ import re
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
@@ -17,6 +17,7 @@ from stat import S_ISREG
 from typing import IO, Protocol
 
 from guildhouse.kernel.errors import NotFound, Problem
+from guildhouse.kernel.ids import as_id, made_at
 
 PIECE = 1 << 20  # bytes that are written, or read, at a time
 SEGMENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")  # starts with no dot: those are the ones being written
@@ -86,6 +87,17 @@ class Files(Protocol):
 
     async def check(self) -> None:
         """Raise `FilesOutOfReach` where files cannot be looked for just now."""
+
+
+async def aged(files: Files, noun: str) -> list[tuple[str, str]]:
+    """The names of a noun's files whose row was made, or was to be made, more than a day ago, each with the id of the row.
+
+    To be asked before the rows are: what is written meanwhile is not among these. Those without a row were left behind
+    when a server was killed.
+    """
+    before = datetime.now(UTC) - timedelta(days=1)
+    owners = [(name, as_id(name.split("/")[1])) for name in await files.names(f"{noun}/")]
+    return [(name, owner) for name, owner in owners if owner and made_at(owner) < before]
 
 
 def checked_name(name: str) -> str:

@@ -66,3 +66,7 @@ class Server:
         if purpose not in self.keys:
             self.keys[purpose] = hmac.digest(self.secret, purpose.encode(), "sha256")
         return self.keys[purpose]
+
+    def signature(self, purpose: str, row_id: str, expires: int) -> str:
+        """What only this server can write below a row's id and a time (seconds since 1970), for one purpose."""
+        return hmac.new(self.key(purpose), f"{row_id}.{expires}".encode(), "sha256").hexdigest()

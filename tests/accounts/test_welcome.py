@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from guildhouse.accounts.moving_in import welcome
-from guildhouse.accounts.moving_in.welcome import WelcomeOver, person_of, signature
+from guildhouse.accounts.moving_in.welcome import PURPOSE, WelcomeOver, person_of
 from tests.cast import Cast
 from tests.organizations.scenes import refusal
 
@@ -67,7 +67,7 @@ async def test_what_is_no_link_of_this_server_opens_nothing(cast: Cast) -> None:
 async def test_a_link_ends_after_its_days(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     over = int(time.time()) - 1
     with pytest.raises(WelcomeOver):
-        person_of(cast.server, f"{cast.cleo.id}.{over}.{signature(cast.server, cast.cleo.id, over)}")
+        person_of(cast.server, f"{cast.cleo.id}.{over}.{cast.server.signature(PURPOSE, cast.cleo.id, over)}")
     monkeypatch.setattr(welcome, "SECONDS", -1)
     assert await claimed(cast, await token_for(cast, cast.cleo.id)) == (404, "welcome-over")
 

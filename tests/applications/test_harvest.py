@@ -1,8 +1,6 @@
 """Greenhouse's own lists of candidates, jobs and applications: read by our fields, and all the way into the database."""
 
 import copy
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -59,13 +57,6 @@ JOBS = [
         "closed_at": "2026-09-12T14:42:58Z",
     }
 ]  # fmt: skip
-
-
-@pytest.fixture
-async def idle(starting: Any, tmp_path: Path) -> AsyncIterator[Cast]:
-    """A server whose tasks wait to be run by hand."""
-    async with starting(workers="none", data=tmp_path) as cast:
-        yield cast
 
 
 @pytest.fixture

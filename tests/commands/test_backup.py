@@ -6,8 +6,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -29,16 +28,6 @@ from guildhouse.kernel.log.sequencer import stamp
 from guildhouse.kernel.storage import files_at, files_of
 from tests.commands.processes import Place, sql, wait_until, words_of
 from tests.object_storage import BUCKET, ObjectStorage
-
-
-@pytest.fixture
-def place() -> Iterator[Place]:
-    """A directory for a server, which PostgreSQL may reach."""
-    directory = Path(tempfile.mkdtemp(prefix="backup-"))
-    directory.chmod(0o711)
-    yield Place(directory / "data")
-    Place(directory / "data").stop_postgres()
-    shutil.rmtree(directory)
 
 
 def quiet(_text: str) -> None:

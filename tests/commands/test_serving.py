@@ -29,16 +29,6 @@ def made() -> Iterator[Path]:
 
 
 @pytest.fixture
-def place() -> Iterator[Place]:
-    """A data directory that does not exist yet."""
-    directory = Path(tempfile.mkdtemp(prefix="serving-"))
-    directory.chmod(0o711)
-    yield Place(directory / "data")
-    Place(directory / "data").stop_postgres()
-    shutil.rmtree(directory)
-
-
-@pytest.fixture
 def ready(place: Place, made: Path) -> Place:
     """A data directory with an admin."""
     copy(made, place.data)

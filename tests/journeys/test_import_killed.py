@@ -1,27 +1,13 @@
 """An import on a real server that is killed in the middle: it goes on, no row is lost or doubled, and all is taken back."""
 
-import shutil
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
 from httpx2 import Client
 
 from tests.commands.processes import Place, sql, wait_until
 
 ROWS = 2_500
 COUNTS = "SELECT count(*), count(DISTINCT external_id), count(*) FILTER (WHERE deleted_at IS NULL) FROM jobs"
-
-
-@pytest.fixture
-def place() -> Iterator[Place]:
-    directory = Path(tempfile.mkdtemp(prefix="import-"))
-    directory.chmod(0o711)  # PostgreSQL, which does not run as root, has to get through
-    yield Place(directory / "data")
-    Place(directory / "data").stop_postgres()
-    shutil.rmtree(directory)
 
 
 def now(client: Client, import_id: str) -> dict[str, Any]:

@@ -1,15 +1,10 @@
 """Operations on a real server that is killed in the middle, and stopped while somebody follows: none is lost or doubled."""
 
-import shutil
-import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import orjson
-import pytest
 from httpx2 import Client, HTTPError
 
 from tests.commands.processes import Place, Up, sql, wait_until
@@ -17,15 +12,6 @@ from tests.commands.processes import Place, Up, sql, wait_until
 ROWS = 8_000
 VERSIONS = "SELECT count(*), max(version), min(version) FROM reminders"
 EVENTS = {"accept": "text/event-stream"}
-
-
-@pytest.fixture
-def place() -> Iterator[Place]:
-    directory = Path(tempfile.mkdtemp(prefix="operation-"))
-    directory.chmod(0o711)  # PostgreSQL, which does not run as root, has to get through
-    yield Place(directory / "data")
-    Place(directory / "data").stop_postgres()
-    shutil.rmtree(directory)
 
 
 def now(client: Client, operation_id: str) -> dict[str, Any]:

@@ -18,13 +18,6 @@ from tests.organizations.scenes import refusal, suspend
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-async def idle(starting: Any) -> AsyncIterator[Cast]:
-    """A server whose tasks wait to be run by hand."""
-    async with starting(workers="none") as cast:
-        yield cast
-
-
 async def test_it_begins_with_the_row_and_tells_every_change(cast: Cast) -> None:
     job = await tracked(cast.ada)
     path = f"/v1/jobs/{job['id']}"

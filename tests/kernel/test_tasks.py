@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -35,13 +35,6 @@ from guildhouse.kernel.tasks import (
 from tests.cast import Cast
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def idle(starting: Any) -> AsyncIterator[Cast]:
-    """A server whose tasks wait to be run by hand."""
-    async with starting(workers="none") as cast:
-        yield cast
 
 
 async def nothing(_work: Work) -> None:

@@ -172,8 +172,7 @@ async def brought(pack: Pack, wanted: Wanted) -> AsyncIterator[bytes]:
         for record in records:
             path = f"files/{wanted.resource.path}/{record['id']}/{zipping.safe_name(record['file_name'])}"
             try:
-                async with pack.work.server.files.lent(place(record["id"])):
-                    pass
+                await pack.work.server.files.entry(place(record["id"]))
             except NoSuchFile:
                 continue
             async for piece in pack.zip.put(path, pack.work.server.files.read(place(record["id"])), large=True):

@@ -25,10 +25,9 @@ from guildhouse.kernel.bulk import Judged, Line, Op, Outcome
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import Note, savepoint
 from guildhouse.kernel.errors import Fault, Problem, invalid
-from guildhouse.kernel.ids import as_id
+from guildhouse.kernel.files import aged
 from guildhouse.kernel.importing import own_format
 from guildhouse.kernel.importing.judging import faults_of
-from guildhouse.kernel.importing.running import age_of
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.scopes import scope
 from guildhouse.kernel.select import hidden_fields, numbered
@@ -206,7 +205,7 @@ async def check_out_of_sight(ctx: Context, scopes: Sequence[str]) -> None:
     nouns = {resource.singular: resource for resource in ctx.house.resources.values()}
     for each in scopes:
         kind, _, rest = each.partition(":")
-        row_id, part, _ = rest.partition(":")[0], rest.partition(":")[2], None
+        row_id, _, part = rest.partition(":")
         if kind in nouns and part and await ctx.find(nouns[kind], row_id) is not None:
             raise invalid("", "known-here", "this is between the person and an organization that is here: load the "
                           "organization's own export, which has this row")  # fmt: skip
@@ -291,6 +290,7 @@ async def remove_files(work: Work) -> None:
 
 async def sweep(work: Work) -> None:
     """Remove arrivals that nobody has loaded for a week, and archives of uploads that a crash cut off."""
+    found = await aged(work.server.files, arrivals.name)
     async with work.writing() as ctx:
         records = await ctx.connection.fetch(
             f"SELECT * FROM \"{arrivals.name}\" WHERE status = 'judged' AND finished_at < $1 AND deleted_at IS NULL",
@@ -299,9 +299,8 @@ async def sweep(work: Work) -> None:
         for record in records:
             await store.remove(ctx, arrivals, Arrival.of(record), verb="removed")
         kept = {record["id"] for record in await ctx.connection.fetch(f'SELECT id FROM "{arrivals.name}"')}
-    for name in await work.server.files.names(f"{arrivals.name}/"):
-        owner = as_id(name.split("/")[1])
-        if owner and owner not in kept and age_of(owner) > timedelta(days=1):
+    for name, owner in found:
+        if owner not in kept:
             await work.server.files.remove(name)
 
 

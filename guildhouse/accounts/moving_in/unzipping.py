@@ -17,6 +17,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from guildhouse.kernel.errors import Fault, Invalid
+from guildhouse.kernel.formats import OWN_VERSION
 from guildhouse.kernel.shapes import Id
 
 PIECE = 1 << 20
@@ -176,6 +177,6 @@ def nouns_of(archive: zipfile.ZipFile, manifest: Manifest) -> Iterator[tuple[str
             about, *rows = [orjson.loads(line) for line in archive.read(entry.path).splitlines()]
         except ValueError as error:
             raise refused("broken-rows") from error
-        if not all(isinstance(each, dict) for each in (about, *rows)) or about.get("guildhouse") != 1:
+        if not all(isinstance(each, dict) for each in (about, *rows)) or about.get("guildhouse") != OWN_VERSION:
             raise refused("broken-rows")
         yield noun, (about, rows)

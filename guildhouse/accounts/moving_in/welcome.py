@@ -26,6 +26,7 @@ from guildhouse.kernel.shapes import Shape
 from guildhouse.kernel.writing import perform
 
 SECONDS = 14 * 86_400
+PURPOSE = "welcome"
 may_welcome = holds("people.admin")
 
 
@@ -63,14 +64,9 @@ async def make_welcome(call: Call) -> Answer:
     if record["password_hash"] is not None:
         raise HasPassword
     expires = int(time.time()) + SECONDS
-    token = f"{record['id']}.{expires}.{signature(call.server, record['id'], expires)}"
+    token = f"{record['id']}.{expires}.{call.server.signature(PURPOSE, record['id'], expires)}"
     body = Welcome(token=token, link=f"/welcome#{token}", expires_at=datetime.fromtimestamp(expires, UTC))
     return Answer(200, dumps(body.model_dump()), headers={"Cache-Control": "no-store"})
-
-
-def signature(server: Server, person_id: str, expires: int) -> str:
-    """What only this server can write below a person's id and a time."""
-    return hmac.new(server.key("welcome"), f"{person_id}.{expires}".encode(), "sha256").hexdigest()
 
 
 def person_of(server: Server, token: str) -> str:
@@ -79,7 +75,7 @@ def person_of(server: Server, token: str) -> str:
     expires, _, signed = rest.partition(".")
     if as_id(person_id) != person_id or not (expires.isascii() and expires.isdecimal() and len(expires) < 13):
         raise WelcomeOver
-    right = signature(server, person_id, int(expires))
+    right = server.signature(PURPOSE, person_id, int(expires))
     if not hmac.compare_digest(right.encode(), signed.encode()) or int(expires) < time.time():
         raise WelcomeOver
     return person_id

@@ -14,6 +14,7 @@ from guildhouse.kernel.may import holds, signed_in
 from guildhouse.kernel.operation import anyone_of_the_house
 from guildhouse.kernel.resource import Find, May, Resource, Shapes
 from guildhouse.kernel.row import Row
+from guildhouse.kernel.scopes import ADMINS
 from guildhouse.kernel.shapes import ReadShape, Shape
 from guildhouse.kernel.stages import Stages
 
@@ -91,7 +92,7 @@ runs_the_server = holds("backups.admin")
 backups = Resource(
     table=Backup,
     shapes=Shapes(read=Read, create=Create),
-    scopes=lambda _row: ["admins"],
+    scopes=lambda _row: [ADMINS],
     may=May(read=signed_in, create=runs_the_server, remove=runs_the_server),
     rules=(one_at_a_time,),
     stages=STAGES,

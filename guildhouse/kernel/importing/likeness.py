@@ -50,11 +50,15 @@ async def alike(ctx: Context, resource: Resource[Any], rows: Mapping[int, Data])
     """For rows that would be new, the id of one in sight that says the same, and the columns that say it."""
     found: dict[int, tuple[str, Group]] = {}
     for group in resource.carry.alike:
-        asked = {n: data for n, data in rows.items() if n not in found and data.get(group[0])}
-        asked = {n: data for n, data in asked.items() if mark_of(resource, group[0], data[group[0]])}
+        asked = {n: data for n, data in rows.items() if n not in found and tells(resource, group[0], data)}
         if asked:
             found |= {n: (match, group) for n, match in (await alike_by(ctx, resource, group, asked)).items()}
     return found
+
+
+def tells(resource: Resource[Any], first: str, data: Data) -> bool:
+    """Whether a row says enough of a group's first column to be told by it."""
+    return bool(data.get(first)) and bool(mark_of(resource, first, data[first]))
 
 
 async def alike_by(ctx: Context, resource: Resource[Any], group: Group, asked: Mapping[int, Data]) -> Mapping[int, str]:

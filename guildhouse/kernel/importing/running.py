@@ -3,12 +3,10 @@
 Whatever is left to do is found in the database: an import's status, and its chunks without a result of that kind.
 """
 
-from datetime import UTC, datetime, timedelta
-
 from guildhouse.kernel import problems, store
 from guildhouse.kernel.actor import Actor
 from guildhouse.kernel.errors import Problem
-from guildhouse.kernel.ids import as_id
+from guildhouse.kernel.files import aged
 from guildhouse.kernel.importing import applying, judging, taking_back
 from guildhouse.kernel.importing.import_ import Import, imports
 from guildhouse.kernel.importing.unpacking import rows_of, run_reading, upload_of
@@ -104,19 +102,13 @@ async def remove_files(work: Work) -> None:
 
 async def sweep(work: Work) -> None:
     """Remove files that belong to no import: what an upload left that was cut off by a crash."""
-    names = await work.server.files.names("imports/")
-    owners = {name: as_id(name.split("/")[1]) for name in names}
+    found = await aged(work.server.files, imports.name)
     async with work.server.database.reading() as connection:
         records = await connection.fetch("SELECT id FROM imports")
     kept = {record["id"] for record in records}
-    for name, owner in owners.items():
-        if owner and owner not in kept and age_of(owner) > timedelta(days=1):
+    for name, owner in found:
+        if owner not in kept:
             await work.server.files.remove(name)
-
-
-def age_of(import_id: str) -> timedelta:
-    """How long ago an id was made: it says so itself."""
-    return datetime.now(UTC) - datetime.fromtimestamp(int(import_id.replace("-", "")[:12], 16) / 1000, UTC)
 
 
 RUN_IMPORT = Task(

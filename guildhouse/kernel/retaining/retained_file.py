@@ -86,8 +86,9 @@ async def send_retained(call: Call) -> Answer:
     row = RetainedFile.of(record)
     name = f"{row.resource.replace('_', '-')}-purged-{row.created_at:%Y-%m-%d}.guildhouse.ndjson"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"}
-    async with call.server.files.lent(place_of(row.id, row.edition)):  # raises where it is not there any more
-        chunks = call.server.files.read(place_of(row.id, row.edition))
+    place = place_of(row.id, row.edition)
+    await call.server.files.entry(place)  # raises where it is not there any more
+    chunks = call.server.files.read(place)
     return Stream(200, b"", MEDIA_TYPES[OWN], headers, chunks=chunks, receive=call.receive, size=row.size)
 
 

@@ -6,17 +6,17 @@ is swept up within a day.
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
 from guildhouse.kernel import store
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.exporting.wanted import own_fields
-from guildhouse.kernel.files import Files, NoSuchFile, Stored
+from guildhouse.kernel.files import Files, NoSuchFile, Stored, aged
 from guildhouse.kernel.formats import OWN_VERSION, dumps
 from guildhouse.kernel.history import typed
-from guildhouse.kernel.ids import as_id, new_id
+from guildhouse.kernel.ids import new_id
 from guildhouse.kernel.log import changes
 from guildhouse.kernel.log.changes import Change
 from guildhouse.kernel.resource import Resource
@@ -151,19 +151,13 @@ async def remove_files(work: Work) -> None:
 
 async def sweep_files(work: Work) -> None:
     """Remove files that belong to no row, or are an older edition: what was left when a server was killed."""
-    names = await work.server.files.names("retention/")
+    found = await aged(work.server.files, "retention")
     async with work.server.database.reading() as connection:
         records = await connection.fetch(f'SELECT id, edition FROM "{retained_files.name}"')
     kept = {place_of(record["id"], record["edition"]) for record in records}
-    for name in names:
-        file_id = as_id(name.split("/")[1])
-        if name not in kept and file_id and made_at(file_id) < datetime.now(UTC) - timedelta(days=1):
+    for name, _ in found:
+        if name not in kept:
             await work.server.files.remove(name)
-
-
-def made_at(file_id: str) -> datetime:
-    """When an id was made: it says so itself."""
-    return datetime.fromtimestamp(int(file_id.replace("-", "")[:12], 16) / 1000, UTC)
 
 
 REMOVE_EXPIRED = Task("remove-expired-files", remove_expired)

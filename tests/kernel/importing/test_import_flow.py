@@ -1,7 +1,6 @@
 """The way of a file: uploaded, read, planned, judged, applied, and taken back."""
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
@@ -16,13 +15,6 @@ Engine programmer,臺北,NT$60k-80k / month,2030/11/20,全職,7,city
 Bookkeeper,Galway,€3.500 bis €4.200 / monat,20.11.2030,part time,8,city
 Night nurse,Cork,a lot,2030-02-30,sometimes,9,city
 """
-
-
-@pytest.fixture
-async def idle(starting: Any, tmp_path: Any) -> AsyncIterator[Cast]:
-    """A server whose tasks wait to be run by hand, with Ada's organization."""
-    async with starting(workers="none", data=tmp_path) as cast:
-        yield cast
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The house's own format, read back: who may, what is refused, what is never overwritten, and the way back."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
@@ -14,13 +13,6 @@ from tests.organizations.scenes import approved, refusal
 
 pytestmark = pytest.mark.anyio
 FIELDS = ["id", "created_at", "person_id", "application_id", "text", "due_at", "done_at", "notified_at"]
-
-
-@pytest.fixture
-async def idle(starting: Any, tmp_path: Any) -> AsyncIterator[Cast]:
-    """A server whose tasks wait to be run by hand."""
-    async with starting(workers="none", data=tmp_path) as cast:
-        yield cast
 
 
 def an_id(n: int) -> str:

@@ -1,6 +1,5 @@
 """What leaves by itself, and when."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,13 +14,6 @@ from tests.kernel.uploads import done, reminders, report, stored
 from tests.organizations.scenes import Body
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def idle(starting: Any) -> AsyncIterator[Cast]:
-    """A server whose tasks wait to be run by hand."""
-    async with starting(workers="none") as cast:
-        yield cast
 
 
 def work(cast: Cast) -> Work:

@@ -1,6 +1,7 @@
 """What is purged by schedule is kept as a file for a while: whole, on the disk before it goes, without the erased."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
+from guildhouse.kernel import files
 from guildhouse.kernel.retaining import retention, shelving
 from guildhouse.kernel.tasks import Work
 from tests.cast import Caller, Cast
@@ -136,7 +138,7 @@ async def test_the_file_is_there_before_the_rows_are_gone_and_a_stray_one_is_swe
     await shelving.sweep_files(work(idle))
     assert await idle.server.files.names("retention/") == [stray], "it may be of a purge that is going on"
     await retention.purge_trash(work(idle))
-    monkeypatch.setattr(shelving, "made_at", lambda _id: shelving.datetime(2020, 1, 1, tzinfo=shelving.UTC))
+    monkeypatch.setattr(files, "made_at", lambda _id: datetime(2020, 1, 1, tzinfo=UTC))
     await shelving.sweep_files(work(idle))
     (kept,) = await shelf(idle)
     assert await idle.server.files.names("retention/") == [f"retention/{kept['id']}/0"]
