@@ -12,7 +12,7 @@ from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import Conflict
 from guildhouse.kernel.may import holds, signed_in
 from guildhouse.kernel.operation import anyone_of_the_house
-from guildhouse.kernel.resource import Find, May, Resource, Shapes
+from guildhouse.kernel.resource import Carry, Find, May, Resource, Shapes
 from guildhouse.kernel.row import Row
 from guildhouse.kernel.scopes import ADMINS
 from guildhouse.kernel.shapes import ReadShape, Shape
@@ -97,6 +97,7 @@ backups = Resource(
     rules=(one_at_a_time,),
     stages=STAGES,
     find=Find(filter=("status",), sort=("created_at",)),
+    carry=Carry(stays=True),
 )
 
 # What is known of the backups: the last one that was good, and how the last one of all ended.

@@ -16,7 +16,7 @@ from guildhouse.kernel.formats import MEDIA_TYPES, OWN
 from guildhouse.kernel.may import holds as permits
 from guildhouse.kernel.may import nobody, signed_in
 from guildhouse.kernel.request import Call
-from guildhouse.kernel.resource import Find, Keep, Log, May, Resource, Shapes
+from guildhouse.kernel.resource import Carry, Find, Keep, Log, May, Resource, Shapes
 from guildhouse.kernel.row import Row
 from guildhouse.kernel.scopes import ADMINS
 from guildhouse.kernel.select import fetch_one
@@ -65,6 +65,7 @@ retained_files = Resource(
     scopes=lambda _row: [ADMINS],
     may=May(read=signed_in, create=nobody, remove=runs_the_place),
     find=Find(filter=("resource",), sort=("created_at", "expires_at")),
+    carry=Carry(stays=True),
     log=Log(hidden=("persons",)),
     keep=Keep(trash_days=1),
 )
