@@ -32,6 +32,7 @@ from guildhouse.kernel.manifest import House, Manifest
 from guildhouse.kernel.migrate import newest_revision
 from guildhouse.kernel.operating import chunks, undoing, working
 from guildhouse.kernel.retaining import hold, outlook, retained_file, retention, shelving
+from guildhouse.kernel.searching.following_index import IndexFollower
 from guildhouse.kernel.server import Server
 from guildhouse.kernel.storage import files_of
 from guildhouse.kernel.tasks import Workers, feeder
@@ -108,7 +109,8 @@ async def spine(server: Server, wake: Wake) -> AsyncIterator[None]:
     telemetry.watch(server, sequencer)
     loops = [ReaderLoop(reader, server.database, wake) for reader in (feeder(HOUSE), *HOUSE.readers)]
     workers = [Workers(server)] if server.config.workers == "inside" else []
-    running: list[Runs] = [wake, sequencer, server.tail, *loops, *workers]
+    follower = IndexFollower(server.search, server.database, wake, server.config.data / "search")
+    running: list[Runs] = [wake, sequencer, server.tail, follower, *loops, *workers]
     tasks = [asyncio.create_task(each.run(stop), name=type(each).__name__) for each in running]
     try:
         yield

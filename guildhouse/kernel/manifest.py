@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fastapi import APIRouter
 from sqlalchemy.orm import configure_mappers
@@ -15,6 +15,10 @@ from guildhouse.kernel.resource import Resource, Verb
 if TYPE_CHECKING:
     from guildhouse.kernel.door import Door
     from guildhouse.kernel.tasks import Schedule, Task
+
+
+# (words in small letters, one blank between them) -> other ways to say the same, the best first.
+Synonyms: TypeAlias = Callable[[str], Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,8 @@ class Grant:
 class Manifest:
     """One domain: its nouns, verbs, doors written by hand, readers of the log, background tasks and their schedules.
 
-    `grants` are asked for the scopes of a person who signs in; `pages` are what people open in a browser.
+    `grants` are asked for the scopes of a person who signs in; `pages` are what people open in a browser; `synonyms` are
+    asked by the search for other words.
     """
 
     name: str
@@ -44,6 +49,7 @@ class Manifest:
     doors: Sequence["Door"] = ()
     pages: Sequence[APIRouter] = ()
     grants: Sequence[Grant] = ()
+    synonyms: Sequence[Synonyms] = ()
 
 
 @dataclass(frozen=True)
@@ -89,6 +95,11 @@ class House:
     def grants(self) -> Sequence[Grant]:
         """Every grant."""
         return [grant for domain in self.domains for grant in domain.grants]
+
+    def synonyms_of(self, phrase: str) -> list[str]:
+        """Other ways to say these words, as all domains know them."""
+        known = [other for domain in self.domains for ask in domain.synonyms for other in ask(phrase)]
+        return list(dict.fromkeys(known))
 
     async def scopes_of(self, connection: Connection, person_id: str) -> set[str]:
         """Every scope that a person holds, over all domains."""
