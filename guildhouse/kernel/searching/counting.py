@@ -7,6 +7,7 @@ on site. A number is counted in bands, a time by how long ago it is.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import accumulate
 from typing import Any
 
 import sqlalchemy as sa
@@ -75,8 +76,9 @@ class Counting:
         """What tantivy is asked to count."""
         field = f"{self.of.noun.name}={name}"
         if self.is_time(name):
-            ranges = [{"key": span, "from": as_indexed(self.since(name, span))} for span in SPANS]
-            return {"range": {"field": field, "ranges": ranges}}
+            starts = [as_indexed(self.since(name, span)) for span in SPANS]
+            spans = zip(SPANS, starts, [None, *starts], strict=False)
+            return {"range": {"field": field, "ranges": [{"key": key, **band(low, high)} for key, low, high in spans]}}
         if bands := self.of.resource.find.facets[name]:
             return {"range": {"field": field, "ranges": [band(low, high) for low, high in ends(bands)]}}
         return {"terms": {"field": field, "size": MOST_VALUES}}
@@ -85,7 +87,8 @@ class Counting:
         """tantivy's answer as ours."""
         if self.is_time(name):
             counts = {each["key"]: each["doc_count"] for each in buckets}
-            return [{"value": span, "count": counts.get(span, 0)} for span in SPANS]
+            sums = accumulate(counts.get(span, 0) for span in SPANS)
+            return [{"value": span, "count": count} for span, count in zip(SPANS, sums, strict=True)]
         if bands := self.of.resource.find.facets[name]:
             counts = {(each.get("from"), each.get("to")): each["doc_count"] for each in buckets}
             return [{"from": low, "to": high, "count": counts.get((low, high), 0)} for low, high in ends(bands)]

@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
+OF_THE_QUESTION = ("An invalid argument", "Schema error", "Field ", "The field ", "Expected ", "Value ")
 BUDGET = 2.0  # seconds of one search in the index or in the database
 
 
@@ -82,7 +83,9 @@ class Engine:
 
 
 def is_broken(error: BaseException) -> bool:
-    """Whether an error says that the files of an index are damaged: tantivy raises ValueError, or panics."""
+    """Whether an error says that the files of an index are damaged: tantivy raises ValueError for that, too, or panics."""
     if isinstance(error, ConnectionError | TimeoutError | gaierror):
         return False  # of the database
-    return isinstance(error, OSError | ValueError) or type(error).__name__ == "PanicException"
+    if isinstance(error, ValueError):
+        return not str(error).startswith(OF_THE_QUESTION)
+    return isinstance(error, OSError) or type(error).__name__ == "PanicException"

@@ -22,6 +22,7 @@ NEIGHBOURS = 0.2  # two words of the query that follow one another in a title
 MEANT = 0.6  # a synonym counts less than the word
 MISTYPED = 0.5
 FEW_SCOPES = 12  # up to so many, a union of terms is quicker than a set of them
+SHORTEST = 4  # letters: a shorter word is no typing error
 LONGEST_PHRASE = 4  # words of what may have a synonym
 
 Clause = tuple[Occur, Query]
@@ -34,11 +35,15 @@ def no_synonyms(_phrase: str) -> Sequence[str]:
 
 @dataclass
 class QueryBuilder:
-    """Builds queries for one noun of one index. `mistyped` gathers the words that the index has not at all."""
+    """Builds queries for one noun of one index. `mistyped` gathers the words that the index has not at all.
+
+    Where it is not `forgiving`, such a word finds nothing, instead of those that are nearly the same.
+    """
 
     index: SearchIndex
     noun: Noun
     synonyms: Synonyms = no_synonyms
+    forgiving: bool = True
     mistyped: list[str] = field(default_factory=list)
 
     @property
@@ -118,11 +123,16 @@ class QueryBuilder:
             return self.phrase_in(term, name)
         word = term.words[0]
         found = Query.term_query(self.schema, name, word, self.kept(name))
-        if term.exact or term.column or self.index.searcher.doc_freq(name, word) or len(word) < 4:
+        if not self.is_mistyped(term, name, word):
             return found
         self.mistyped.append(term.said)
         near = Query.fuzzy_term_query(self.schema, name, word, 2 if len(word) > 7 else 1)
         return Query.boost_query(near, MISTYPED)
+
+    def is_mistyped(self, term: Term, name: str, word: str) -> bool:
+        """Whether a word may be a typing error: nobody has written it."""
+        may_be = self.forgiving and not (term.exact or term.column or term.excluded) and len(word) >= SHORTEST
+        return may_be and not self.index.searcher.doc_freq(name, word)
 
     def kept(self, name: str) -> str:
         """What a field keeps of each word."""

@@ -18,57 +18,11 @@ LONGEST = 60  # letters of a word; what is longer is not language
 STEMS, WHOLE, RAW = "stems", "whole", "raw"
 # Words that say nothing of what is looked for, unless they stand in capitals (IT) or alone.
 EMPTY = frozenset(
-    # fmt: off
-    (
-        "a",
-        "an",
-        "and",
-        "are",
-        "as",
-        "at",
-        "be",
-        "but",
-        "by",
-        "for",
-        "from",
-        "has",
-        "have",
-        "i",
-        "if",
-        "in",
-        "into",
-        "is",
-        "it",
-        "its",
-        "me",
-        "my",
-        "no",
-        "not",
-        "of",
-        "on",
-        "or",
-        "our",
-        "such",
-        "than",
-        "that",
-        "the",
-        "their",
-        "then",
-        "there",
-        "these",
-        "they",
-        "this",
-        "to",
-        "was",
-        "we",
-        "were",
-        "which",
-        "will",
-        "with",
-        "you",
-        "your",
+    re.findall(
+        r"\w+",
+        "a an and are as at be but by for from has have i if in into is it its me my no not of on or our such than that "
+        "the their then there these they this to was we were which will with you your",
     )
-    # fmt: on
 )
 
 
