@@ -84,7 +84,7 @@ async def list_answer(
         page = await fetch_page(connection, resource, call.actor, asked)
     rows = await rendered(call.server.house, connection, resource, call.actor, page.rows, asked.selection)
     if sought:
-        beside = {"search": await about_search(finding, found, rows)}
+        beside = {"search": await about_search(finding, found, rows, call.language)}
     total = {"total": found.total} if sought and found and found.total is not None else {}
     total = total or await total_of(call, connection, resource, asked)
     links = links_of(call, resource, page)
@@ -141,7 +141,10 @@ def etag_of_list(call: Call, resource: Resource[Any], asked: Listing, form: str,
     query = call.scope["query_string"].decode("latin-1")
     # What is `within` the last week changes while nothing else does: such a list is new every minute.
     minute = str(int(time() // 60)) if "within" in query or sought else ""
-    return list_etag(position, call.server.tail.epoch, query, form, scopes, minute, call.prefer.get("count", ""))
+    language = call.language if sought else ""
+    return list_etag(
+        position, call.server.tail.epoch, query, form, scopes, minute, call.prefer.get("count", ""), language
+    )
 
 
 async def total_of(call: Call, connection: Any, resource: Resource[Any], asked: Listing) -> dict[str, int]:

@@ -49,7 +49,7 @@ class Counting:
 
     async def in_index(self) -> dict[str, list[Bucket]] | None:
         """The counts as the index has them; None where it cannot judge all conditions, or counts a row twice."""
-        if not self.of.is_in_index or self.of.noun.split:
+        if not self.of.is_in_index or (self.of.noun.split and self.found):
             return None
         filters = {name: filters_of(self.of.engine.schema.built, self.of.noun, self.where(name)) for name in self.names}
         if not all(known for _, known in filters.values()):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from guildhouse.kernel.searching.search_query import Asked
-from guildhouse.kernel.searching.words import HAN, plain, simplified, stem
+from guildhouse.kernel.searching.tokens import HAN, plain, simplified, stem
 
 WORD = re.compile(r"[^\W_]+[+#]*")
 SNIPPET = 240  # signs of a text that is shown around what was found

@@ -3,9 +3,11 @@
 | field | holds |
 |---|---|
 | `key`, `kind`, `scopes`, `high`, `low` | whose document this is: noun and id, who sees it, the id as two numbers |
+| `circle` | set where a document has what not everybody sees who sees the row |
 | `jobs` | all text of a job, stemmed |
 | `jobs.title` | one column of it, with places of its words where its weight is A or B |
-| `jobs~whole` | the words of those, not stemmed, for completion and typing errors |
+| `jobs~whole` | the words of those, not stemmed, for typing errors |
+| `jobs~title` | the words of its title, not stemmed, for completion |
 | `jobs~signs` | its Chinese, sign by sign |
 | `jobs=status` | the value of a column that one may filter by, or count |
 | `cursor` | of one document alone: up to where the log is in the index |
@@ -23,10 +25,10 @@ from tantivy import Schema, SchemaBuilder
 
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.resource import Resource
-from guildhouse.kernel.searching.words import RAW, STEMS, WHOLE
+from guildhouse.kernel.searching.tokens import RAW, STEMS, WHOLE
 
 LAYOUT = 1  # of the index's files: one more, and every index is built anew
-KEY, KIND, SCOPES, HIGH, LOW, CURSOR = "key", "kind", "scopes", "high", "low", "cursor"
+KEY, KIND, SCOPES, CIRCLE, HIGH, LOW, CURSOR = "key", "kind", "scopes", "circle", "high", "low", "cursor"
 
 Sort = Literal["word", "number", "whole"]
 
@@ -98,10 +100,10 @@ class SearchSchema:
     @cached_property
     def fields(self) -> Mapping[str, tuple[str, str, bool]]:
         """Text fields by name: analyzer, what is kept of each word, and whether values are kept in columns."""
-        found = {KEY: (RAW, "basic", False), KIND: (RAW, "basic", False), SCOPES: (RAW, "basic", False)}
+        found: dict[str, tuple[str, str, bool]] = dict.fromkeys((KEY, KIND, SCOPES, CIRCLE), (RAW, "basic", False))
         for noun in self.nouns.values():
             found[noun.name] = (STEMS, "position", False)
-            found[f"{noun.name}~whole"] = (WHOLE, "basic", False)
+            found[f"{noun.name}~whole"] = found[f"{noun.name}~title"] = (WHOLE, "basic", False)
             found[f"{noun.name}~signs"] = (WHOLE, "position", False)
             for column, weight in noun.text.items():
                 found[f"{noun.name}.{column}"] = (STEMS, "position" if weight in "AB" else "basic", False)

@@ -14,7 +14,7 @@ from guildhouse.kernel.filters import Condition, escape_like
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.searching.ranking import DEEPEST
 from guildhouse.kernel.searching.search_query import Asked, Term
-from guildhouse.kernel.searching.words import variants
+from guildhouse.kernel.searching.tokens import variants
 
 
 def words_condition(resource: Resource[Any], asked: Asked, scopes: Collection[str]) -> Condition:

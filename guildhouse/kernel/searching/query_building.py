@@ -12,10 +12,10 @@ from itertools import pairwise
 from tantivy import Occur, Query, Schema
 
 from guildhouse.kernel.manifest import Synonyms
-from guildhouse.kernel.searching.index_schema import KIND, SCOPES, Noun
+from guildhouse.kernel.searching.index_schema import CIRCLE, KIND, SCOPES, Noun
 from guildhouse.kernel.searching.search_index import SearchIndex
 from guildhouse.kernel.searching.search_query import Asked, Term
-from guildhouse.kernel.searching.words import stems
+from guildhouse.kernel.searching.tokens import stems
 
 BOOSTS = {"A": 0.3, "B": 0.15}
 NEIGHBOURS = 0.2  # two words of the query that follow one another in a title
@@ -62,8 +62,12 @@ class QueryBuilder:
         self, asked: Asked | None, scopes: Collection[str], filters: Sequence[Query], *, any_word: bool
     ) -> Query:
         """The query that only says which rows are found: for counting."""
-        words = self.words(asked, any_word=any_word, favouring=False) if asked else ()
-        return Query.boolean_query([*self.limits(scopes, filters), *words])
+        if asked is None:
+            seen = rows_seen(self.schema, self.noun, scopes)
+            return Query.boolean_query([(Occur.Must, each) for each in (seen, *filters)])
+        return Query.boolean_query(
+            [*self.limits(scopes, filters), *self.words(asked, any_word=any_word, favouring=False)]
+        )
 
     def limits(self, scopes: Collection[str], filters: Sequence[Query]) -> list[Clause]:
         """What no row may fail, and what gives no score: the noun, sight, filters."""
@@ -185,6 +189,15 @@ class QueryBuilder:
 def least_of(count: int) -> int:
     """How many of so many words a row needs."""
     return count if count <= 2 else count - 1 if count <= 5 else 1
+
+
+def rows_seen(schema: Schema, noun: Noun, scopes: Collection[str]) -> Query:
+    """The rows of a noun that somebody sees, each once: without the documents of what not all see of them."""
+    kind = Query.term_query(schema, KIND, noun.name, "basic")
+    clauses = [(Occur.Must, Query.const_score_query(each, 0.0)) for each in (kind, seen_by(schema, scopes))]
+    if noun.split:
+        clauses.append((Occur.MustNot, Query.term_query(schema, CIRCLE, noun.name, "basic")))
+    return Query.boolean_query(clauses)
 
 
 def seen_by(schema: Schema, scopes: Collection[str]) -> Query:

@@ -1,8 +1,9 @@
 """What a search answers beside its rows: how they were found, facets, what may have been meant, and what to highlight."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from guildhouse.kernel.i18n import translated
 from guildhouse.kernel.row import Values
 from guildhouse.kernel.searching.counting import Counting
 from guildhouse.kernel.searching.finding import DATABASE, Finding, Found
@@ -10,15 +11,17 @@ from guildhouse.kernel.searching.highlights import highlight, marked
 from guildhouse.kernel.searching.search_index import SearchIndex
 from guildhouse.kernel.searching.spelling import did_you_mean
 
-NO_INDEX = "The search index is being built: for now the newest rows with all words are found, without synonyms."
-TRASH = "The trash is in no index: the newest rows with all words are found, without synonyms."
+NOTICES: Mapping[str, str] = {
+    "building": "The search index is being built: until it is there, the newest rows with all words are found.",
+    "trash": "The trash is in no index: the newest rows with all words are found.",
+}
 
 
-async def about_search(finding: Finding, found: Found | None, rows: Sequence[Values]) -> dict[str, Any]:
+async def about_search(finding: Finding, found: Found | None, rows: Sequence[Values], language: str) -> dict[str, Any]:
     """The member `search` of a page."""
     told: dict[str, Any] = {}
     if found:
-        told |= await how_found(finding, found)
+        told |= await how_found(finding, found, language)
         if finding.sought.highlights:
             told["hits"] = hits(finding, found, rows)
     if finding.sought.facets:
@@ -26,10 +29,10 @@ async def about_search(finding: Finding, found: Found | None, rows: Sequence[Val
     return told
 
 
-async def how_found(finding: Finding, found: Found) -> dict[str, Any]:
+async def how_found(finding: Finding, found: Found, language: str) -> dict[str, Any]:
     """By what, and whether the words were those that people write."""
     if found.engine == DATABASE:
-        return {"engine": DATABASE, "notice": NO_INDEX if finding.is_in_index else TRASH}
+        return {"engine": DATABASE, "notice": notice("building" if finding.is_in_index else "trash", language)}
     ranking = found.ranking
     assert ranking
     told: dict[str, Any] = {"engine": found.engine, "any_word": ranking.any_word, "did_you_mean": None}
@@ -37,6 +40,11 @@ async def how_found(finding: Finding, found: Found) -> dict[str, Any]:
     if doubtful and finding.listing.cursor is None:
         told["did_you_mean"] = await finding.engine.run(lambda index: meant(finding, index, doubtful))
     return told
+
+
+def notice(why: str, language: str) -> str:
+    """Why the database searched, and what is missing then."""
+    return translated("search", why, language) or NOTICES[why]
 
 
 def meant(finding: Finding, index: SearchIndex, words: Sequence[str]) -> str | None:

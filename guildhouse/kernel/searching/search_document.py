@@ -7,8 +7,8 @@ from uuid import UUID
 from tantivy import Document
 
 from guildhouse.kernel.row import Values
-from guildhouse.kernel.searching.index_schema import HIGH, KEY, KIND, LOW, SCOPES, Noun, as_indexed
-from guildhouse.kernel.searching.words import signs, spaced
+from guildhouse.kernel.searching.index_schema import CIRCLE, HIGH, KEY, KIND, LOW, SCOPES, Noun, as_indexed
+from guildhouse.kernel.searching.tokens import signs, spaced
 
 HALF = 2**64 - 1
 
@@ -21,7 +21,10 @@ def key_of(noun: str, row_id: str) -> str:
 def documents_of(noun: Noun, record: Values) -> Iterator[Document]:
     """The row's document; where some text is not for all who see the row, one more for each circle that sees more."""
     for scopes, columns in circles(noun, record):
-        yield document(noun, record, scopes, columns)
+        made = document(noun, record, scopes, columns)
+        if scopes is not record["scopes"]:
+            made.add_text(CIRCLE, noun.name)
+        yield made
 
 
 def circles(noun: Noun, record: Values) -> Iterator[tuple[Iterable[str], Sequence[str]]]:
@@ -62,6 +65,8 @@ def add_text(made: Document, noun: Noun, record: Values, columns: Sequence[str])
         made.add_text(f"{noun.name}.{name}", words)
         if noun.text[name] in "AB":
             made.add_text(f"{noun.name}~whole", words)
+        if name == noun.title:
+            made.add_text(f"{noun.name}~title", words)
         if alone := signs(said):
             made.add_text(f"{noun.name}~signs", alone)
 

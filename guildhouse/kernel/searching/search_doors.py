@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from pydantic import Field
-
 from guildhouse.kernel.answer import Answer
 from guildhouse.kernel.door import Door
 from guildhouse.kernel.errors import BadRequest, UnknownParameter
@@ -17,73 +15,20 @@ from guildhouse.kernel.reading import wait_for_index, wait_for_position
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.searching.completing import Suggestion, complete
-from guildhouse.kernel.searching.finding import DATABASE, Finding, Found
+from guildhouse.kernel.searching.finding import DATABASE, INDEX, Finding, Found
 from guildhouse.kernel.searching.index_schema import Noun
-from guildhouse.kernel.searching.search_answer import NO_INDEX, hits, how_found
+from guildhouse.kernel.searching.search_answer import hits, how_found, notice
 from guildhouse.kernel.searching.search_index import SearchIndex
 from guildhouse.kernel.searching.search_query import parse_query
+from guildhouse.kernel.searching.search_shapes import SearchResults, Suggestions
 from guildhouse.kernel.searching.sought import Sought
 from guildhouse.kernel.select import LIVE, Listing, rendered
-from guildhouse.kernel.shapes import Shape
 
 OF_EACH, MOST = 5, 20
 
 
 class UnknownKind(BadRequest):
     """`{name}` is not searched. These are, as far as you may read them: {known}."""
-
-
-class Highlight(Shape):
-    """A part of a text, and where in it the words stand: from the first sign to behind the last one."""
-
-    text: str = Field(examples=["Registered Nurse"])
-    marks: list[tuple[int, int]] = Field(examples=[[[0, 10], [11, 16]]])
-    starts_at: int = Field(examples=[0], description="Where in the whole text the part begins.")
-    cut: bool = Field(examples=[False], description="Whether the text goes on behind it.")
-
-
-class SearchHit(Shape):
-    """A row that was found. `title` is its name in one line."""
-
-    id: str
-    title: str | None = Field(examples=["Registered Nurse"])
-    url: str = Field(examples=["/v1/jobs/01a1fee0-dbc6-7453-b6f7-c23b7060a4dc"])
-    score: float = Field(examples=[13.7])
-    highlights: dict[str, Highlight]
-
-
-class KindFound(Shape):
-    """What was found of one noun: the best rows, how many there are, and the list that has them all."""
-
-    kind: str = Field(examples=["jobs"])
-    total: int | None = Field(examples=[12], description="null where the database searched in place of the index.")
-    more: str = Field(examples=["/v1/jobs?q=nurse"])
-    did_you_mean: str | None = Field(examples=[None])
-    hits: list[SearchHit]
-
-
-class SearchResults(Shape):
-    """What was found, noun by noun, those with the best hit first. Nouns of which nothing was found are left out."""
-
-    data: list[KindFound]
-    did_you_mean: str | None = Field(examples=[None])
-    engine: str = Field(examples=["index"])
-    notice: str | None = Field(examples=[None])
-
-
-class SuggestedText(Shape):
-    """A text that may be about to be typed: a title or a value of `field`, which `count` rows have that you see."""
-
-    kind: str = Field(examples=["jobs"])
-    field: str = Field(examples=["title"])
-    text: str = Field(examples=["Registered Nurse"])
-    count: int = Field(examples=[3])
-
-
-class Suggestions(Shape):
-    """What may be about to be typed, the likeliest first."""
-
-    data: list[SuggestedText]
 
 
 def nouns_of(call: Call) -> list[Noun]:
@@ -124,15 +69,15 @@ async def search(call: Call) -> Answer:
     await wait_for_position(call)
     await wait_for_index(call)
     groups: list[dict[str, Any]] = []
-    engine, notice = "index", None
+    engine, why = INDEX, None
     for noun in nouns:
         found, told = await search_noun(call, noun, text, limit)
         if found.engine == DATABASE:
-            engine, notice = DATABASE, NO_INDEX
+            engine, why = DATABASE, notice("building", call.language)
         groups.append(told)
     meant = next((each["did_you_mean"] for each in groups if each["did_you_mean"]), None)
     full = sorted((each for each in groups if each["hits"]), key=lambda each: -each["hits"][0]["score"])
-    body = {"data": full, "did_you_mean": meant, "engine": engine, "notice": notice}
+    body = {"data": full, "did_you_mean": meant, "engine": engine, "notice": why}
     return Answer(200, dumps(body), headers={"Cache-Control": "private, no-store"})
 
 
@@ -146,7 +91,7 @@ async def search_noun(call: Call, noun: Noun, text: str, limit: int) -> tuple[Fo
         finding = Finding(call.server.search, connection, resource, call.actor, listing, sought)
         found = await finding.find()
         rows = await rendered(call.server.house, connection, resource, call.actor, found.page.rows, listing.selection)
-    about = await how_found(finding, found)
+    about = await how_found(finding, found, call.language)
     return found, {
         "kind": resource.path,
         "total": found.total,

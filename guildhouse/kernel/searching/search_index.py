@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from tantivy import Document, Index, IndexWriter, Order, Query, Searcher
 
 from guildhouse.kernel.searching.index_schema import CURSOR, HIGH, KEY, LOW, SearchSchema
-from guildhouse.kernel.searching.words import analyzers
+from guildhouse.kernel.searching.tokens import analyzers
 
 HEAP = 32_000_000  # bytes that a writer gathers before it writes a segment
 READY, BUILDING = "ready", "building"

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from guildhouse.kernel.errors import BadRequest
-from guildhouse.kernel.searching.words import EMPTY, HAN, coarse, plain, stems, whole
+from guildhouse.kernel.searching.tokens import EMPTY, HAN, coarse, plain, stems, whole
 
 MOST_SIGNS = 1_000
 MOST_WORDS = 50

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from guildhouse.kernel.errors import BadRequest
+from guildhouse.kernel.filters import truth
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.searching.search_query import Asked, parse_query
@@ -45,7 +46,8 @@ def sought_of(call: Call, resource: Resource[Any]) -> Sought | None:
 
 def sought(resource: Resource[Any], params: "dict[str, str]") -> Sought | None:
     """The same of any parameters, as a saved search keeps them."""
-    text, sort, highlights = params.get("q"), params.get("sort"), params.get("highlights") == "true"
+    text, sort = params.get("q"), params.get("sort")
+    highlights = truth("highlights", params.get("highlights", "false"))
     facets = facets_of(resource, params.get("facets"))
     if text is None and (sort == RELEVANCE or highlights):
         raise NothingToRank

@@ -9,7 +9,7 @@ from tantivy import Query
 from guildhouse.kernel.searching.index_schema import Noun
 from guildhouse.kernel.searching.query_building import seen_by
 from guildhouse.kernel.searching.search_index import SearchIndex
-from guildhouse.kernel.searching.words import whole
+from guildhouse.kernel.searching.tokens import whole
 
 LOOKED_AT = 5_000  # words that begin alike
 SHORTEST, LONG = 4, 8  # letters: a word as short is no typing error, in one as long there may be two

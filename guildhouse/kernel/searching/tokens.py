@@ -30,11 +30,13 @@ EMPTY = frozenset(
 def analyzers() -> dict[str, TextAnalyzer]:
     """The analyzers by name: stemmed words, and whole ones for completion and for finding typing errors."""
 
-    def begun() -> TextAnalyzerBuilder:
-        cut = TextAnalyzerBuilder(Tokenizer.regex(WORD)).filter(Filter.remove_long(LONGEST))
-        return cut.filter(Filter.lowercase()).filter(Filter.ascii_fold())
+    return {STEMS: cut_into_words().filter(Filter.stemmer("english")).build(), WHOLE: cut_into_words().build()}
 
-    return {STEMS: begun().filter(Filter.stemmer("english")).build(), WHOLE: begun().build()}
+
+def cut_into_words() -> TextAnalyzerBuilder:
+    """The beginning of every analyzer."""
+    cut = TextAnalyzerBuilder(Tokenizer.regex(WORD)).filter(Filter.remove_long(LONGEST))
+    return cut.filter(Filter.lowercase()).filter(Filter.ascii_fold())
 
 
 @cache
