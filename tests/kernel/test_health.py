@@ -1,5 +1,4 @@
-"""Health: the process lives, the server can work, and what keeps it import asyncio
-from it is told without telling too much."""
+"""Health: the process lives, the server can work, and what keeps it from it is told without telling too much."""
 
 import asyncio
 from pathlib import Path
@@ -36,7 +35,7 @@ def cast(lone_cast: Cast) -> Cast:
 
 
 async def test_a_server_that_works_says_so_in_detail(cast: Cast) -> None:
-    while cast.server.search.index is None:  # a server that has just begun has no index of words yet
+    while cast.server.search.index is None:  # noqa: ASYNC110 - one that has just begun has no index of words yet
         await asyncio.sleep(0.01)
     response = await cast.nobody.get("/ready")
     body = response.json()
