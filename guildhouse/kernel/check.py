@@ -147,6 +147,19 @@ def found_column_leaks(_house: House, resource: Resource[Any]) -> Iterator[str]:
     yield from (f"`{name}` is in `find`" for name in named if name in secret)
 
 
+def place_is_wrong(_house: House, resource: Resource[Any]) -> Iterator[str]:
+    """`find.place` does not name two columns that may be empty, are floating-point numbers, and have an index of just
+    these two; or `find.everywhere` names no column that leads an index. Lists near a point would be wrong or slow."""
+    place, everywhere = resource.find.place, resource.find.everywhere
+    columns = [resource.columns.get(name) for name in place or ()]
+    if not all(each is not None and each.nullable and isinstance(each.type, sa.Float) for each in columns):
+        yield f"`{place}` is in `find`"
+    elif place and place not in [tuple(index.columns.keys()) for index in resource.sql_table.indexes]:
+        yield f"`{place}` has no index"
+    if everywhere and (place is None or everywhere[0] not in indexed(resource.sql_table)[0]):
+        yield f"`{everywhere[0]}` is in `find`"
+
+
 def default_order_is_wrong(_house: House, resource: Resource[Any]) -> Iterator[str]:
     """The order of a list that asks for none is not among those one may ask for. Add its columns to `find.sort`."""
     try:
@@ -369,6 +382,7 @@ CHECKS: Mapping[str, Check] = {
     "G203": found_column_leaks,
     "G204": default_order_is_wrong,
     "G205": expansion_leads_nowhere,
+    "G206": place_is_wrong,
     "G301": logged_column_is_unknown,
     "G302": hidden_column_is_read,
     "G401": stage_column_is_missing,

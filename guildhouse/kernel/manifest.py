@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from guildhouse.kernel.door import Door
     from guildhouse.kernel.tasks import Schedule, Task
 
+# (name of a place) -> latitude and longitude, or raise a Problem.
+Locate = Callable[[str], tuple[float, float]]
+
 
 @dataclass(frozen=True)
 class Grant:
@@ -32,7 +35,8 @@ class Grant:
 class Manifest:
     """One domain: its nouns, verbs, doors written by hand, readers of the log, background tasks and their schedules.
 
-    `grants` are asked for the scopes of a person who signs in; `pages` are what people open in a browser.
+    `grants` are asked for the scopes of a person who signs in; `pages` are what people open in a browser. `locate` gives
+    latitude and longitude of a place by its name; it raises a problem for a name that is unknown, or that many have.
     """
 
     name: str
@@ -44,6 +48,7 @@ class Manifest:
     doors: Sequence["Door"] = ()
     pages: Sequence[APIRouter] = ()
     grants: Sequence[Grant] = ()
+    locate: Locate | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,11 @@ class House:
     def schedules(self) -> Sequence["Schedule"]:
         """Every schedule."""
         return [schedule for domain in self.domains for schedule in domain.schedules]
+
+    @cached_property
+    def locate(self) -> Locate | None:
+        """Who knows where places are, if anybody does."""
+        return next((domain.locate for domain in self.domains if domain.locate), None)
 
     @cached_property
     def grants(self) -> Sequence[Grant]:

@@ -9,8 +9,9 @@ from guildhouse.kernel.answer import Answer
 from guildhouse.kernel.errors import BadRequest, NotFound, Unavailable, UnknownParameter
 from guildhouse.kernel.etag import list_etag, matches, row_etag
 from guildhouse.kernel.fields import Selection, select_fields
-from guildhouse.kernel.filters import Condition, conditions
+from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.formats import LIST_FORMATS, MEDIA_TYPES, ROW_FORMATS, choose_format, encode_page, encode_row
+from guildhouse.kernel.nearby import place_conditions
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.select import (
@@ -63,14 +64,15 @@ async def list_rows(call: Call, resource: Resource[Any]) -> Answer:
 
 def listing_of(call: Call, resource: Resource[Any]) -> Listing:
     """What the query string asks for."""
-    selection = select_fields(call.server.house, resource, call.param("fields"), call.param("expand"))
-    order = pages.parse_sort(resource, call.param("sort"))
-    where = conditions(resource, call.query, LIST_PARAMETERS) if call.query else []
+    house = call.server.house
+    around, where = place_conditions(house, resource, call.query, LIST_PARAMETERS) if call.query else (None, [])
+    computed = around.fields if around else ()
+    selection = select_fields(house, resource, call.param("fields"), call.param("expand"), computed)
+    order = pages.parse_sort(resource, call.param("sort"), around.orders if around else None)
     text = call.param("cursor")
     cursor = pages.unseal(cursor_key(call), binding_of(call, resource), text, order, resource) if text else None
-    return Listing(
-        selection, (live_or_trash(call.param("trash")), *where), order, pages.parse_limit(call.param("limit")), cursor
-    )
+    shown = (live_or_trash(call.param("trash")), *where)
+    return Listing(selection, shown, order, pages.parse_limit(call.param("limit")), cursor, around)
 
 
 def live_or_trash(wanted: str | None) -> Condition:

@@ -63,7 +63,9 @@ class May:
 class Find:
     """How rows are found: the columns one may filter and sort by, and what `expand` follows (field -> resource).
 
-    `expand={"job": "jobs"}` follows the column `job_id`. `default` is the order of a list that asks for none.
+    `expand={"job": "jobs"}` follows the column `job_id`. `default` is the order of a list that asks for none. `place` are
+    the columns of latitude and longitude by which rows are found near a point; `everywhere` is a column and the value of
+    it that rows have which are not bound to where they lie.
     """
 
     filter: tuple[str, ...] = ()
@@ -71,6 +73,8 @@ class Find:
     expand: Mapping[str, str] = field(default_factory=dict)
     text: Mapping[str, str] = field(default_factory=dict)
     default: str = "-created_at"
+    place: tuple[str, str] | None = None
+    everywhere: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)

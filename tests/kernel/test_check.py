@@ -58,6 +58,25 @@ def another_gadget() -> type[Row]:
     return Gadget
 
 
+class Spot(Row):
+    """Something on the map, which nobody finds quickly there."""
+
+    __tablename__ = "spots"
+
+    name: Mapped[str]
+    north: Mapped[float | None]
+    east: Mapped[float | None]
+
+    __table_args__ = (
+        Index("ix_spots_east_north", "east", "north"),
+        Index("ix_spots_created_at_id", "created_at", "id"),
+        Index("ix_spots_scopes", "scopes", postgresql_using="gin"),
+    )
+
+
+apart(Spot)
+
+
 class ReadBare(ReadShape):
     """A bare thing."""
 
@@ -102,6 +121,18 @@ class Scant(Shape):
 
 twins = Resource(table=another_gadget(), shapes=Shapes(read=ReadShape), scopes=lambda _row: [])
 bares = Resource(table=Bare, shapes=Shapes(read=ReadBare), scopes=lambda _row: [])
+
+spots = Resource(
+    table=Spot,
+    shapes=Shapes(read=ReadBare),
+    scopes=lambda _row: [],
+    find=Find(sort=("created_at",), place=("north", "east")),
+)
+
+
+def well(**changed: Any) -> Resource[Any]:
+    """The same, found by the columns that have an index."""
+    return replace(spots, find=replace(spots.find, place=("east", "north"), **changed))
 
 
 async def undo(ctx: Context, row: Gadget) -> Gadget:
@@ -171,6 +202,11 @@ BROKEN: Sequence[tuple[str, str, Callable[[], House]]] = [
     ("G204", "`-price`", lambda: with_gadgets(find=find(default="-price"))),
     ("G205", "`maker` leads to `people`", lambda: with_gadgets(find=find(expand={"maker": "people"}))),
     ("G205", "`title` leads to `makers`", lambda: with_gadgets(find=find(expand={"title": "makers"}))),
+    ("G206", "`('views', 'weight')`", lambda: with_gadgets(find=find(place=("views", "weight")))),
+    ("G206", "`('x', 'y')`", lambda: with_gadgets(find=find(place=("x", "y")))),
+    ("G206", "`title`", lambda: with_gadgets(find=find(everywhere=("title", "remote")))),
+    ("G206", "has no index", lambda: with_more(resources=(spots,))),
+    ("G206", "`name`", lambda: with_more(resources=(well(everywhere=("name", "remote")),))),
     ("G301", "`colour`", lambda: with_gadgets(log=Log(personal=("colour",)))),
     ("G302", "`secret`", lambda: with_gadgets(shapes=shapes(read=Exposed))),
     ("G401", "`state`", lambda: with_gadgets(stages=Stages("state", ("draft",), {}))),
