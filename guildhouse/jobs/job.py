@@ -9,6 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from guildhouse.jobs.carried import CARRY
+from guildhouse.jobs.city_coordinates import on_the_map
 from guildhouse.kernel import store
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import Conflict, invalid
@@ -176,7 +177,7 @@ class Create(Shape):
     city: Line | None = None
     region: Line | None = None
     country: Country | None = None
-    latitude: Latitude | None = None
+    latitude: Latitude | None = Field(default=None, description="Those of the city, if not given and there is but one.")
     longitude: Longitude | None = None
     salary_min: Money | None = Field(default=None, examples=[60000])
     salary_max: Money | None = Field(default=None, examples=[80000])
@@ -222,13 +223,13 @@ class Update(Shape):
 
 async def derive(ctx: Context, before: Job | None, after: Job) -> Mapping[str, Any]:
     """A posted job carries its organization's name; one without an organization is tracked by who makes it."""
-    name = await name_of_organization(ctx, after)
+    found = {"organization_name": await name_of_organization(ctx, after), **on_the_map(before, after)}
     if before is not None:
         published = before.status == "draft" and after.status == "open"
-        return {"organization_name": name, "posted_at": ctx.now if published else after.posted_at}
+        return {**found, "posted_at": ctx.now if published else after.posted_at}
     tracked = after.organization_id is None
     return {
-        "organization_name": name,
+        **found,
         "person_id": ctx.actor.id if tracked else None,
         "status": after.status or ("open" if tracked else "draft"),
         "posted_at": after.posted_at or ctx.now,
