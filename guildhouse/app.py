@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from guildhouse import accounts, applications, jobs, organizations, places
 from guildhouse.accounts.identity import Accounts
 from guildhouse.config import Config
+from guildhouse.jobs import pay_rates
 from guildhouse.kernel import health, operation, telemetry
 from guildhouse.kernel.backing import backup, taking
 from guildhouse.kernel.db import Database
@@ -76,6 +77,7 @@ class Running:
 @asynccontextmanager
 async def running(config: Config, dsn: str) -> AsyncIterator[Running]:
     """The ASGI application on a migrated database, with its sequencer, readers and workers; all stopped at the end."""
+    pay_rates.rates()  # a table of one's own that is wrong is told now
     async with AsyncExitStack() as stack:
         database = await Database.open(dsn, config.pool)
         stack.push_async_callback(database.close)

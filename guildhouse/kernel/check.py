@@ -160,6 +160,14 @@ def place_is_wrong(_house: House, resource: Resource[Any]) -> Iterator[str]:
         yield f"`{everywhere[0]}` is in `find`"
 
 
+def measure_is_wrong(_house: House, resource: Resource[Any]) -> Iterator[str]:
+    """A measure has an end that is not in `find.filter`. What one may ask for in any unit, one may ask for as it is kept:
+    add the column there, with its index."""
+    for name, measure in resource.find.measures.items():
+        missing = [each for each in (measure.low, measure.high) if each not in resource.find.filter]
+        yield from (f"`{each}` is an end of `{name}`" for each in missing)
+
+
 def default_order_is_wrong(_house: House, resource: Resource[Any]) -> Iterator[str]:
     """The order of a list that asks for none is not among those one may ask for. Add its columns to `find.sort`."""
     try:
@@ -383,6 +391,7 @@ CHECKS: Mapping[str, Check] = {
     "G204": default_order_is_wrong,
     "G205": expansion_leads_nowhere,
     "G206": place_is_wrong,
+    "G207": measure_is_wrong,
     "G301": logged_column_is_unknown,
     "G302": hidden_column_is_read,
     "G401": stage_column_is_missing,

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from guildhouse.kernel.errors import BadRequest
-from guildhouse.kernel.filters import Condition, conditions
+from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.pages import Cursor, Order
 from guildhouse.kernel.resource import Resource
@@ -236,12 +236,3 @@ def reach(text: str | None) -> float | None:
     if not isfinite(metres) or not SHORTEST <= metres <= LONGEST:
         raise WrongRadius
     return metres
-
-
-def place_conditions(
-    house: House, resource: Resource[Any], query: Sequence[tuple[str, str]], reserved: frozenset[str]
-) -> tuple[Around | None, list[Condition]]:
-    """All that a query string asks rows for: by its filters, and around a point."""
-    around = around_of(house, resource, query)
-    found = conditions(resource, query, reserved.union(parameters(resource)))
-    return around, [*found, *(around.conditions() if around else ())]

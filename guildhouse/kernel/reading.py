@@ -6,12 +6,12 @@ from urllib.parse import urlencode
 
 from guildhouse.kernel import pages
 from guildhouse.kernel.answer import Answer
+from guildhouse.kernel.asking import asked_rows
 from guildhouse.kernel.errors import BadRequest, NotFound, Unavailable, UnknownParameter
 from guildhouse.kernel.etag import list_etag, matches, row_etag
 from guildhouse.kernel.fields import Selection, select_fields
 from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.formats import LIST_FORMATS, MEDIA_TYPES, ROW_FORMATS, choose_format, encode_page, encode_row
-from guildhouse.kernel.nearby import place_conditions
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.select import (
@@ -65,7 +65,7 @@ async def list_rows(call: Call, resource: Resource[Any]) -> Answer:
 def listing_of(call: Call, resource: Resource[Any]) -> Listing:
     """What the query string asks for."""
     house = call.server.house
-    around, where = place_conditions(house, resource, call.query, LIST_PARAMETERS) if call.query else (None, [])
+    around, where = asked_rows(house, resource, call.query, LIST_PARAMETERS) if call.query else (None, [])
     computed = around.fields if around else ()
     selection = select_fields(house, resource, call.param("fields"), call.param("expand"), computed)
     order = pages.parse_sort(resource, call.param("sort"), around.orders if around else None)

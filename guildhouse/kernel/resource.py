@@ -60,12 +60,26 @@ class May:
 
 
 @dataclass(frozen=True)
+class Measure:
+    """An amount that rows keep in one unit, from the column `low` to the column `high`, and that people ask for in others.
+
+    `unit` gives how many of the kept unit one of another is, and raises a problem for one that it does not know; `example`
+    is one that it knows.
+    """
+
+    low: str
+    high: str
+    unit: Callable[[str], float]
+    example: str
+
+
+@dataclass(frozen=True)
 class Find:
     """How rows are found: the columns one may filter and sort by, and what `expand` follows (field -> resource).
 
     `expand={"job": "jobs"}` follows the column `job_id`. `default` is the order of a list that asks for none. `place` are
     the columns of latitude and longitude by which rows are found near a point; `everywhere` is a column and the value of
-    it that rows have which are not bound to where they lie.
+    it that rows have which are not bound to where they lie. `measures` are asked for in units: `pay[gte]=1&pay_in=USD/year`.
     """
 
     filter: tuple[str, ...] = ()
@@ -75,6 +89,7 @@ class Find:
     default: str = "-created_at"
     place: tuple[str, str] | None = None
     everywhere: tuple[str, str] | None = None
+    measures: Mapping[str, Measure] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import Database
 from guildhouse.kernel.manifest import House, Manifest
 from guildhouse.kernel.may import nobody, signed_in
-from guildhouse.kernel.resource import Carry, Find, Keep, Log, May, Resource, Shapes, Verb
+from guildhouse.kernel.resource import Carry, Find, Keep, Log, May, Measure, Resource, Shapes, Verb
 from guildhouse.kernel.row import Row
 from guildhouse.kernel.shapes import ReadShape, Shape
 from guildhouse.kernel.stages import Stages
@@ -173,6 +173,7 @@ def stages(**moves: dict[str, Any]) -> Stages:
     return Stages("status", ("draft",), moves)
 
 
+WORTH = {"worth": Measure("price", "shown_at", float, "1")}
 TASK = Task("paint-it", run, on=("gizmo.created",))
 BROKEN: Sequence[tuple[str, str, Callable[[], House]]] = [
     ("G001", "resources are called `gadgets`", lambda: with_more(resources=(gadgets,))),
@@ -207,6 +208,7 @@ BROKEN: Sequence[tuple[str, str, Callable[[], House]]] = [
     ("G206", "`title`", lambda: with_gadgets(find=find(everywhere=("title", "remote")))),
     ("G206", "has no index", lambda: with_more(resources=(spots,))),
     ("G206", "`name`", lambda: with_more(resources=(well(everywhere=("name", "remote")),))),
+    ("G207", "`shown_at` is an end of `worth`", lambda: with_gadgets(find=find(filter=("price",), measures=WORTH))),
     ("G301", "`colour`", lambda: with_gadgets(log=Log(personal=("colour",)))),
     ("G302", "`secret`", lambda: with_gadgets(shapes=shapes(read=Exposed))),
     ("G401", "`state`", lambda: with_gadgets(stages=Stages("state", ("draft",), {}))),

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from guildhouse.app import HOUSE
 from guildhouse.jobs.job import jobs
 from guildhouse.kernel.actor import ANONYMOUS
+from guildhouse.kernel.asking import asked_rows
 from guildhouse.kernel.db import Connection, Database
 from guildhouse.kernel.errors import BadRequest, UnknownParameter
 from guildhouse.kernel.fields import Selection
@@ -32,7 +33,6 @@ from guildhouse.kernel.nearby import (
     WrongRemote,
     around_of,
     parameters,
-    place_conditions,
     point_of,
     reach,
 )
@@ -312,8 +312,8 @@ def test_what_says_something_beside_near_only_is_refused_alone() -> None:
 def test_only_what_has_a_place_is_found_near_one() -> None:
     assert parameters(gadgets) == ()
     with pytest.raises(UnknownParameter):
-        place_conditions(small_house, gadgets, [("near", "1,2")], frozenset())
-    around, found = place_conditions(HOUSE, jobs, [("near", "1,2"), ("status", "open")], frozenset())
+        asked_rows(small_house, gadgets, [("near", "1,2")], frozenset())
+    around, found = asked_rows(HOUSE, jobs, [("near", "1,2"), ("status", "open")], frozenset())
     assert around == Around(jobs, 1.0, 2.0) and found[0].sql == '"status" = ?' and len(found) == 2
 
 

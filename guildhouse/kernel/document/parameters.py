@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from guildhouse.kernel import nearby
+from guildhouse.kernel import measures, nearby
 from guildhouse.kernel.filters import operators
 from guildhouse.kernel.formats import EXPORT_FORMATS, LIST_FORMATS, ROW_FORMATS
 from guildhouse.kernel.manifest import House
@@ -55,11 +55,24 @@ def filters_and_order(resource: Resource[Any]) -> Iterator[Json]:
     for name in resource.find.filter:
         for operator in operators(resource.columns[name].type):
             yield filter_parameter(resource, name, operator)
+    yield from measure_parameters(resource)
     for name in nearby.parameters(resource):
         yield parameter(name, *NEAR[name])
     sorts = [sign + name for name in dict.fromkeys([*resource.find.sort, "id"]) for sign in ("", "-")]
     sorts += ["distance"] if resource.find.place else []
     yield parameter("sort", "The order; a minus turns it round.", {**choice(sorts), "default": [resource.find.default]})
+
+
+def measure_parameters(resource: Resource[Any]) -> Iterator[Json]:
+    """Amounts, and the unit that they are in."""
+    number: Json = {"type": "number", "minimum": 0}
+    two = {"type": "array", "items": number, "minItems": 2, "maxItems": 2}
+    for name, measure in resource.find.measures.items():
+        means = ("up to this or more", "from this or less", "somewhere between these two")
+        for key, text in zip(measures.amounts_of(name), means, strict=True):
+            schema = two if key.endswith("[between]") else number
+            yield parameter(key, f"{name} goes {text}, in the unit of `{name}_in`.", schema)
+        yield parameter(f"{name}_in", "The unit of the amounts.", {"type": "string", "examples": [measure.example]})
 
 
 NEAR: Mapping[str, tuple[str, Json]] = {

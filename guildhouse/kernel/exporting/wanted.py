@@ -7,13 +7,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from guildhouse.kernel.actor import Actor
+from guildhouse.kernel.asking import asked_rows
 from guildhouse.kernel.db import Connection
 from guildhouse.kernel.errors import Denied
 from guildhouse.kernel.fields import Selection, select_fields
 from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.formats import OWN
 from guildhouse.kernel.manifest import House
-from guildhouse.kernel.nearby import KIND, Around, place_conditions
+from guildhouse.kernel.nearby import KIND, Around
 from guildhouse.kernel.pages import Cursor, Order, after, parse_sort, plain, revived
 from guildhouse.kernel.reading import live_or_trash
 from guildhouse.kernel.resource import Resource
@@ -71,10 +72,10 @@ def wanted_of(house: House, resource: Resource[Any], query: Sequence[tuple[str, 
     """What a query string asks for; raises as a list does for what is unknown. `limit` and `cursor` are unknown here."""
     asked = dict(query)
     if form == OWN:
-        around, where = place_conditions(house, resource, query, OWN_PARAMETERS)
+        around, where = asked_rows(house, resource, query, OWN_PARAMETERS)
         own, order = Selection(own_fields(resource)), parse_sort(resource, "id")
         return Wanted(house, resource, own, (LIVE, *where), order, form, around)
-    around, where = place_conditions(house, resource, query, PARAMETERS)
+    around, where = asked_rows(house, resource, query, PARAMETERS)
     selection = select_fields(
         house, resource, asked.get("fields"), asked.get("expand"), around.fields if around else ()
     )

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from guildhouse.kernel import bulk, problems
 from guildhouse.kernel.answer import Answer
+from guildhouse.kernel.asking import asked_rows
 from guildhouse.kernel.bulk import Op, Outcome, TooManyAffected, write_many
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import savepoint
@@ -17,7 +18,6 @@ from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.formats import dumps
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.may import nobody
-from guildhouse.kernel.nearby import place_conditions
 from guildhouse.kernel.operating.beginning import accepted, begin, max_affected, refuse_secrets
 from guildhouse.kernel.operating.chunks import CHUNK_LINES, Chunk, Lines, count_lines, lines_of, told
 from guildhouse.kernel.operation import Operation
@@ -88,7 +88,7 @@ def deed_of(house: House, resource: Resource[Any], op: str, data: dict[str, Any]
 async def write_selection(call: Call, resource: Resource[Any], asked: Selection) -> Answer:
     """The operation that does it; in a dry run, how many rows there are, and what would become of the first."""
     deed = deed_of(call.server.house, resource, asked.op, asked.data)
-    _, where = place_conditions(call.server.house, resource, list(asked.filter.items()), frozenset())
+    _, where = asked_rows(call.server.house, resource, list(asked.filter.items()), frozenset())
     most = max_affected(call)
 
     async def act(ctx: Context) -> Answer:
