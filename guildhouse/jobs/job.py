@@ -112,6 +112,7 @@ class Job(Row):
         Index("ix_jobs_salary_min", "salary_min"),
         Index("ix_jobs_salary_currency", "salary_currency"),
         Index("ix_jobs_yearly_pay_max_id", "yearly_pay_max", "id"),
+        Index("ix_jobs_best_paid", text("yearly_pay_max DESC NULLS LAST"), text("id DESC")),
         Index("ix_jobs_yearly_pay_min_id", "yearly_pay_min", "id"),
         Index("ix_jobs_pay_rates", "pay_rates", postgresql_where="salary_min IS NOT NULL OR salary_max IS NOT NULL"),
         Index("ix_jobs_opens_on", "opens_on"),

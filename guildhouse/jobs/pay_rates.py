@@ -5,7 +5,7 @@ One ships with its date and source (`pay_rates.toml`); a server's own takes its 
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
 from hashlib import blake2b
@@ -77,10 +77,16 @@ def rates() -> PayRates:
     try:
         return PayRates.model_validate(tomllib.loads(place.read_text(encoding="utf-8")))
     except ValidationError as error:
-        faults = [f"  {'.'.join(map(str, each['loc'])) or place}: {each['msg']}" for each in error.errors()]
-        raise ConfigError("\n".join([f"GUILDHOUSE_PAY_RATES, {place}, is wrong:", *faults])) from error
+        raise wrong([": ".join([*map(str, each["loc"]), each["msg"]]) for each in error.errors()]) from error
     except (OSError, ValueError) as error:
-        raise ConfigError(f"GUILDHOUSE_PAY_RATES, {place}, cannot be read:\n  {error}") from error
+        raise wrong([f"{place} cannot be read: {error}"]) from error
+
+
+def wrong(faults: Sequence[str]) -> ConfigError:
+    """What is wrong with a table of one's own."""
+    return ConfigError(
+        "\n".join(["The table of rates is wrong:", *(f"  GUILDHOUSE_PAY_RATES: {each}" for each in faults)])
+    )
 
 
 def yearly_unit(text: str) -> float:

@@ -3,7 +3,9 @@
 Each job says by which table its pay was reckoned, so that what is left to do is always known, whatever was killed.
 """
 
-from sqlalchemy import bindparam, or_, select
+from typing import Any
+
+from sqlalchemy import BindParameter, Select, bindparam, or_, select
 
 from guildhouse.jobs.job import Job, jobs
 from guildhouse.jobs.pay_rates import PayRates, rates
@@ -18,28 +20,29 @@ from guildhouse.kernel.tasks import Schedule, Task, Work
 
 AT_A_TIME = 200
 REASON = "Pay is compared by another table of rates."
-STALE = (
+PAID = (
     select(Job)
-    .where(or_(Job.salary_min.is_not(None), Job.salary_max.is_not(None)))
-    # Smaller or larger, rather than different: this is what an index finds.
-    .where(or_(Job.pay_rates.is_(None), Job.pay_rates < bindparam("name"), Job.pay_rates > bindparam("name")))
-    .where(Job.deleted_at.is_(None))
+    .where(or_(Job.salary_min.is_not(None), Job.salary_max.is_not(None)), Job.deleted_at.is_(None))
     .limit(AT_A_TIME)
     .with_for_update(key_share=True, skip_locked=True)
 )
+# By none, by a smaller name, by a larger one: each is a stretch of an index, "by another" is not.
+NAME: BindParameter[str] = bindparam("name")
+STALE = tuple(PAID.where(each) for each in (Job.pay_rates.is_(None), Job.pay_rates < NAME, Job.pay_rates > NAME))
 
 
 async def reckon_pay(work: Work) -> None:
     """Reckon all that is left, some jobs in each transaction."""
-    while await reckon_some(work) == AT_A_TIME:
-        pass
+    for stale in STALE:
+        while await reckon_some(work, stale) == AT_A_TIME:
+            pass
 
 
-async def reckon_some(work: Work) -> int:
+async def reckon_some(work: Work, stale: Select[Any]) -> int:
     """Reckon the pay of some jobs; says how many."""
     name = rates().name
     async with work.writing(Note(reason=REASON)) as ctx:
-        records = await ctx.all(STALE, name=name)
+        records = await ctx.all(stale, name=name)
         for record in records:
             await store.change(ctx, jobs, Job.of(record), {"pay_rates": name}, verb="reckoned")
     return len(records)

@@ -166,21 +166,28 @@ class Around:
         return {"distance": Order(DISTANCE, False, self.remote == "include", KIND)}
 
     def rings(self, order: Sequence[Order], cursor: Cursor | None) -> Iterator[tuple[Condition, ...]]:
-        """What rows fulfil in circles that grow until the last one holds everything: for pages of the nearest first.
+        """What else rows fulfil that are looked for first, where the nearest come first: they lie in circles that grow.
 
-        Rows behind a cursor are looked for further out than it, those before it not.
+        Rows behind a cursor are looked for further out than it, those before it not. The last one takes all that there is.
         """
         at = cursor.values[0] if cursor else 0.0
-        if self.radius is not None or order[0].column != DISTANCE or at is None:
+        if order[0].column != DISTANCE or at is None:
+            yield ()
+        elif self.radius is not None:
+            yield from [self.ring(self.radius)] if self.remote == "include" else []
             yield ()
         elif cursor and cursor.backwards:
-            yield replace(self, radius=1000 * at + 1).conditions()
+            yield self.ring(1000 * at + 1)
         else:
             radius = max(FIRST_RING, 2000 * at)
             while radius < HALFWAY:
-                yield replace(self, radius=radius).conditions()
+                yield self.ring(radius)
                 radius *= 2
             yield ()
+
+    def ring(self, radius: float) -> tuple[Condition, ...]:
+        """What rows fulfil that have a distance, and one within this."""
+        return replace(self, radius=radius, remote=self.remote and "exclude").conditions()
 
 
 def either(one: Condition, other: Condition) -> Condition:

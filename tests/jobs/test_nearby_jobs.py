@@ -1,9 +1,11 @@
 """Jobs near a place: by radius, nearest first through all pages, in every format, and never more than one sees."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from guildhouse.kernel.exporting import making
 from tests.cast import Caller, Cast
 from tests.jobs.openings import posted, tracked
 from tests.organizations.scenes import approved, ids, refusal
@@ -105,6 +107,23 @@ async def test_an_export_says_what_the_list_says(cast: Cast, rows: dict[str, Any
         assert whole.status_code == 200 or (form, refusal(whole)[1]) == ("guildhouse", "unknown-parameter"), whole.text
     own = await cast.cleo.get(f"/v1/jobs:export?{MAIN_STATION}&format=guildhouse")
     assert len(own.text.splitlines()) == 3 and "distance_km" not in own.text
+
+
+async def test_an_export_in_parts_goes_on_by_distance(
+    cast: Cast, rows: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(making, "PART_ROWS", 2)
+    query = {"near": "台北", "radius": "any", "remote": "include", "sort": "distance", "expand": "organization"}
+    row = await cast.ada.made("/v1/exports", {"resource": "jobs", "format": "json", "query": query})
+    for _ in range(200):
+        row = (await cast.ada.get(f"/v1/exports/{row['id']}")).json()
+        if row["finished_at"]:
+            break
+        await asyncio.sleep(0.02)
+    assert (row["status"], row["done"]) == ("done", 5), row
+    made = (await cast.ada.get(f"/v1/exports/{row['id']}/file")).json()["data"]
+    listed = await cast.ada.get("/v1/jobs?" + "&".join(f"{name}={value}" for name, value in query.items()))
+    assert made == listed.json()["data"] and made[0]["organization"]["name"] == "Analytical Engines"
 
 
 async def test_nobody_sees_more_by_looking_near(cast: Cast, rows: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from guildhouse.commands.doctor import examine
 from guildhouse.config import ConfigError
 from guildhouse.jobs.pay_rates import WrongPayUnit, rates, yearly_unit
 from guildhouse.kernel.importing.amounts import CODES
@@ -96,8 +97,8 @@ def test_a_table_of_ones_own_takes_its_place(own: Path) -> None:
     [
         (("TWD = 1\n", ""), "rates.TWD is 1"),
         (("TWD = 1\n", "TWD = 2\n"), "rates.TWD is 1"),
-        (("USD = 0.03125", "USD = 0"), "rates.USD"),
-        (("USD = 0.03125", "Dollar = 1"), "rates.Dollar"),
+        (("USD = 0.03125", "USD = 0"), "rates: USD: "),
+        (("USD = 0.03125", "Dollar = 1"), "rates: Dollar: "),
         (('base = "TWD"', ""), "base"),
         (("hours_per_week = 30", "hours_per_week = -1"), "hours_per_week"),
         (("[rates]", "colour = 1\n[rates]"), "colour"),
@@ -108,7 +109,9 @@ def test_a_table_that_is_wrong_is_told_with_its_place(own: Path, change: tuple[s
     own.write_text(OWN.replace(*change), encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
         rates()
-    assert said in str(caught.value) and str(own) in str(caught.value) and "GUILDHOUSE_PAY_RATES" in str(caught.value)
+    assert said in str(caught.value) and "GUILDHOUSE_PAY_RATES: " in str(caught.value)
+    found = examine(lambda _: None)
+    assert [each.severity for each in found] == ["error"] and said in found[0].what
 
 
 def test_a_file_that_is_not_there_is_told(own: Path) -> None:

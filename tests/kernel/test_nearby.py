@@ -226,6 +226,8 @@ async def test_a_nearest_page_reads_a_ring_and_not_the_world(rows: Connection) -
     behind = list(Around(jobs, *centre, None).rings(order, Cursor((400.0, "id"))))
     assert behind[0][0].values != rings[0][0].values and len(behind) < len(rings)
     assert len(list(Around(jobs, *centre, None).rings(order, Cursor((400.0, "id"), backwards=True)))) == 1
+    bounded = list(Around(jobs, *centre, 5000.0, "include").rings(order, None))
+    assert len(bounded) == 2 and "DISTINCT" in bounded[0][1].sql and bounded[1] == ()
     asked: list[str] = []
     await lay(rows, [beside(centre, 10, 1000 * n) for n in range(30)])
 

@@ -20,12 +20,14 @@ def upgrade() -> None:
     op.add_column("jobs", sa.Column("yearly_pay_max", sa.Numeric(20, 2), nullable=True))
     op.add_column("jobs", sa.Column("pay_rates", sa.Text(), nullable=True))
     op.create_index("ix_jobs_yearly_pay_max_id", "jobs", ["yearly_pay_max", "id"])
+    best_paid = [sa.text("yearly_pay_max DESC NULLS LAST"), sa.text("id DESC")]
+    op.create_index("ix_jobs_best_paid", "jobs", best_paid)
     op.create_index("ix_jobs_yearly_pay_min_id", "jobs", ["yearly_pay_min", "id"])
     op.create_index("ix_jobs_pay_rates", "jobs", ["pay_rates"], postgresql_where=PAID)
 
 
 def downgrade() -> None:
-    for name in ("pay_rates", "yearly_pay_min_id", "yearly_pay_max_id", "latitude_longitude"):
+    for name in ("pay_rates", "yearly_pay_min_id", "best_paid", "yearly_pay_max_id", "latitude_longitude"):
         op.drop_index(f"ix_jobs_{name}", "jobs")
     for name in ("pay_rates", "yearly_pay_max", "yearly_pay_min"):
         op.drop_column("jobs", name)
