@@ -333,6 +333,10 @@ jobs = Resource(
         sort=("posted_at", "created_at", "title", "closes_on", "salary_max", "yearly_pay_min", "yearly_pay_max"),
         expand={"organization": "organizations"},
         text={"title": "A", "organization_name": "B", "skills": "B", "city": "C", "description": "C"},
+        facets={
+            "employment_type": (), "workplace": (), "organization_id": (), "country": (), "region": (), "city": (),
+            "skills": (), "status": (), "posted_at": (), "yearly_pay_max": (20_000, 30_000, 40_000, 60_000, 80_000, 120_000),
+        },
         default="-posted_at",
         place=("latitude", "longitude"),
         everywhere=("workplace", "remote"),

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fastapi import APIRouter
 from sqlalchemy.orm import configure_mappers
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from guildhouse.kernel.tasks import Schedule, Task
 
 # (name of a place) -> latitude and longitude, or raise a Problem.
-Locate = Callable[[str], tuple[float, float]]
+Locate: TypeAlias = Callable[[str], tuple[float, float]]
+# (words in small letters, one blank between them) -> other ways to say the same, the best first.
+Synonyms: TypeAlias = Callable[[str], Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,9 @@ class Grant:
 class Manifest:
     """One domain: its nouns, verbs, doors written by hand, readers of the log, background tasks and their schedules.
 
-    `grants` are asked for the scopes of a person who signs in; `pages` are what people open in a browser. `locate` gives
-    latitude and longitude of a place by its name; it raises a problem for a name that is unknown, or that many have.
+    `grants` are asked for the scopes of a person who signs in; `pages` are what people open in a browser; `synonyms` are
+    asked by the search for other words. `locate` gives latitude and longitude of a place by its name; it raises a problem
+    for a name that is unknown, or that many have.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Manifest:
     doors: Sequence["Door"] = ()
     pages: Sequence[APIRouter] = ()
     grants: Sequence[Grant] = ()
+    synonyms: Sequence[Synonyms] = ()
     locate: Locate | None = None
 
 
@@ -99,6 +103,11 @@ class House:
     def grants(self) -> Sequence[Grant]:
         """Every grant."""
         return [grant for domain in self.domains for grant in domain.grants]
+
+    def synonyms_of(self, phrase: str) -> list[str]:
+        """Other ways to say these words, as all domains know them."""
+        known = [other for domain in self.domains for ask in domain.synonyms for other in ask(phrase)]
+        return list(dict.fromkeys(known))
 
     async def scopes_of(self, connection: Connection, person_id: str) -> set[str]:
         """Every scope that a person holds, over all domains."""

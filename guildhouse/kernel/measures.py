@@ -40,15 +40,26 @@ def ends(name: str, measure: Measure, said: Mapping[str, str], factor: float) ->
     """The conditions on both ends, in the unit that rows are kept in."""
     least, most, both = amounts_of(name)
     if least in said:
-        yield Condition(f'"{measure.high}" >= ?', (amount(least, said[least], factor),))
+        yield at_least(measure, amount(least, said[least], factor))
     if most in said:
-        yield Condition(f'"{measure.low}" <= ?', (amount(most, said[most], factor),))
+        yield at_most(measure, amount(most, said[most], factor))
     if both in said:
         values = said[both].split(",")
         if len(values) != 2:
             raise WrongFilterValue(name=both, why="it takes two amounts with a comma between them")
         low, high = (amount(both, each, factor) for each in values)
-        yield Condition(f'"{measure.high}" >= ? AND "{measure.low}" <= ?', (low, high))
+        yield at_least(measure, low)
+        yield at_most(measure, high)
+
+
+def at_least(measure: Measure, value: float) -> Condition:
+    """The row goes up to this, or further."""
+    return Condition(f'"{measure.high}" >= ?', (value,), (measure.high, "gte"))
+
+
+def at_most(measure: Measure, value: float) -> Condition:
+    """The row begins at this, or lower."""
+    return Condition(f'"{measure.low}" <= ?', (value,), (measure.low, "lte"))
 
 
 def amount(name: str, text: str, factor: float) -> float:

@@ -85,23 +85,22 @@ class Around:
         return sqrt(along * self.curvature)
 
     def conditions(self) -> tuple[Condition, ...]:
-        """What a row fulfils that is asked for."""
+        """What a row fulfils that is asked for; the search index can judge what is about one column."""
         if self.remote is None or self.resource.find.everywhere is None:
-            return (self.here(),)
+            return self.here()
         column, value = self.resource.find.everywhere
         if self.remote == "exclude":
-            return self.here(), Condition(f'"{column}" IS DISTINCT FROM ?', (value,))
-        return (either(self.here(), Condition(f'"{column}" = ?', (value,))),)
+            return *self.here(), Condition(f'"{column}" IS DISTINCT FROM ?', (value,), (column, "ne"))
+        return (either(self.here(), (Condition(f'"{column}" = ?', (value,)),)),)
 
-    def here(self) -> Condition:
+    def here(self) -> tuple[Condition, ...]:
         """The row is within the radius."""
         if self.radius is None:
-            return Condition(f'"{self.columns[0]}" IS NOT NULL', ())
+            return (Condition(f'"{self.columns[0]}" IS NOT NULL', (), (self.columns[0], "there")),)
         chord = 2 * self.ball * sin(min(self.radius / (2 * self.ball), pi / 2))
-        exact = Condition(f"{self.line_squared} <= ?", (*self.centre, chord * chord))
-        return both(self.box(self.radius), exact)
+        return *self.box(self.radius), Condition(f"{self.line_squared} <= ?", (*self.centre, chord * chord))
 
-    def box(self, radius: float) -> Condition:
+    def box(self, radius: float) -> tuple[Condition, ...]:
         """The row is in a box around the circle, or in one of two where it reaches over the 180th meridian."""
         x, y, _ = self.centre
         high = degrees(radius / LEAST_CURVED) + MARGIN
@@ -114,15 +113,18 @@ class Around:
         if wide >= 180:
             return self.within(south, north, -180.0, 180.0)
         if west <= -180:
-            return either(self.within(south, north, -180.0, east), self.within(south, north, west + 360, 180.0))
+            return (either(self.within(south, north, -180.0, east), self.within(south, north, west + 360, 180.0)),)
         if east >= 180:
-            return either(self.within(south, north, west, 180.0), self.within(south, north, -180.0, east - 360))
+            return (either(self.within(south, north, west, 180.0), self.within(south, north, -180.0, east - 360)),)
         return self.within(south, north, west, east)
 
-    def within(self, *sides: float) -> Condition:
+    def within(self, south: float, north: float, west: float, east: float) -> tuple[Condition, ...]:
         """The row is between two latitudes and two longitudes."""
         latitude, longitude = self.columns
-        return Condition(f'"{latitude}" BETWEEN ? AND ? AND "{longitude}" BETWEEN ? AND ?', sides)
+        return (
+            Condition(f'"{latitude}" BETWEEN ? AND ?', (south, north), (latitude, "between")),
+            Condition(f'"{longitude}" BETWEEN ? AND ?', (west, east), (longitude, "between")),
+        )
 
     @property
     def columns(self) -> tuple[str, str]:
@@ -190,14 +192,10 @@ class Around:
         return replace(self, radius=radius, remote=self.remote and "exclude").conditions()
 
 
-def either(one: Condition, other: Condition) -> Condition:
-    """At least one of both."""
-    return Condition(f"(({one.sql}) OR ({other.sql}))", (*one.values, *other.values))
-
-
-def both(one: Condition, other: Condition) -> Condition:
-    """One and the other."""
-    return Condition(f"({one.sql} AND {other.sql})", (*one.values, *other.values))
+def either(one: Sequence[Condition], other: Sequence[Condition]) -> Condition:
+    """All of the one, or all of the other."""
+    sides = (" AND ".join(each.sql for each in side) for side in (one, other))
+    return Condition(f"(({') OR ('.join(sides)}))", tuple(value for each in (*one, *other) for value in each.values))
 
 
 def parameters(resource: Resource[Any]) -> tuple[str, ...]:

@@ -132,8 +132,11 @@ def seal(secret: bytes, binding: bytes, cursor: Cursor) -> str:
     return urlsafe_b64encode(tag(secret, binding, body) + body).decode().rstrip("=")
 
 
-def unseal(secret: bytes, binding: bytes, text: str, order: Sequence[Order], resource: Resource[Any]) -> Cursor:
-    """The cursor that a text holds; raises `CursorMismatch` for one that is forged, damaged or of another query."""
+def unseal(secret: bytes, binding: bytes, text: str, kinds: tuple[Sequence[Order], Resource[Any]] | None) -> Cursor:
+    """The cursor that a text holds; raises `CursorMismatch` for one that is forged, damaged or of another query.
+
+    `kinds` are the columns whose values it has; None for one of a search, whose values are plain.
+    """
     try:
         raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except ValueError as error:
@@ -142,13 +145,18 @@ def unseal(secret: bytes, binding: bytes, text: str, order: Sequence[Order], res
     if not hmac.compare_digest(raw[:TAG_BYTES], tag(secret, binding, body)):
         raise CursorMismatch
     backwards, *values = orjson.loads(body)
+    if kinds is None:
+        return Cursor(tuple(values), backwards)
+    order, resource = kinds
+    if len(values) != len(order):
+        raise CursorMismatch  # of the same query, when it was answered in another way
     return Cursor(revived(resource, order, values), backwards)
 
 
 def revived(resource: Resource[Any], order: Sequence[Order], values: Sequence[Any]) -> tuple[Any, ...]:
     """The values that `plain` made plain, each as what one sorts by."""
-    kinds = [each.kind or resource.columns[each.column].type for each in order]
-    return tuple(revive(kind, value) for kind, value in zip(kinds, values, strict=True))
+    types = [each.kind or resource.columns[each.column].type for each in order]
+    return tuple(revive(kind, value) for kind, value in zip(types, values, strict=True))
 
 
 def tag(secret: bytes, binding: bytes, body: bytes) -> bytes:

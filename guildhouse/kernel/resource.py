@@ -77,15 +77,18 @@ class Measure:
 class Find:
     """How rows are found: the columns one may filter and sort by, and what `expand` follows (field -> resource).
 
-    `expand={"job": "jobs"}` follows the column `job_id`. `default` is the order of a list that asks for none. `place` are
-    the columns of latitude and longitude by which rows are found near a point; `everywhere` is a column and the value of
-    it that rows have which are not bound to where they lie. `measures` are asked for in units: `pay[gte]=1&pay_in=USD/year`.
+    `expand={"job": "jobs"}` follows the column `job_id`. `default` is the order of a list that asks for none. `text` are
+    the columns whose words are searched, with their weights A to D; the first is the title. `facets` are the columns whose
+    values are counted; a number's value says where its bands end, in order. `place` are the columns of latitude and
+    longitude by which rows are found near a point; `everywhere` is a column and the value of it that rows have which are
+    not bound to where they lie. `measures` are asked for in units: `pay[gte]=1&pay_in=USD/year`.
     """
 
     filter: tuple[str, ...] = ()
     sort: tuple[str, ...] = ()
     expand: Mapping[str, str] = field(default_factory=dict)
-    text: Mapping[str, str] = field(default_factory=dict)
+    text: Mapping[str, Literal["A", "B", "C", "D"]] = field(default_factory=dict)
+    facets: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     default: str = "-created_at"
     place: tuple[str, str] | None = None
     everywhere: tuple[str, str] | None = None

@@ -126,6 +126,34 @@ async def test_an_export_in_parts_goes_on_by_distance(
     assert made == listed.json()["data"] and made[0]["organization"]["name"] == "Analytical Engines"
 
 
+async def test_words_are_searched_near_a_place(cast: Cast, rows: dict[str, Any]) -> None:
+    organization = rows["here"]["organization_id"]
+    for title, place in (("Nurse of the ward", BANQIAO), ("Night nurse", HERE), ("Nurse far away", AUCKLAND)):
+        made = await cast.ada.post("/v1/jobs", {"organization_id": organization, "title": title, "status": "open",
+                                                "salary_min": 50_000, "salary_currency": "EUR", "salary_period": "year",
+                                                **place})  # fmt: skip
+    position = made.headers["log-position"]
+
+    async def found(query: str) -> list[dict[str, Any]]:
+        response = await cast.nobody.get(f"/v1/jobs?q=nurse&{query}", wait_for=position)
+        assert response.status_code == 200, response.text
+        assert response.json()["search"]["engine"] == "index"
+        return list(response.json()["data"])
+
+    near = await found(f"{MAIN_STATION}&sort=distance")
+    assert [(row["title"], row["distance_km"]) for row in near] == [("Night nurse", 0.0), ("Nurse of the ward", 6.248)]
+    assert {row["title"] for row in await found(MAIN_STATION)} == {"Night nurse", "Nurse of the ward"}
+    assert [row["title"] for row in await found(f"{MAIN_STATION}&radius=any&sort=distance")][2] == "Nurse far away"
+    assert len(await found(f"{MAIN_STATION}&pay[gte]=40000&pay_in=EUR/year")) == 2
+    assert await found(f"{MAIN_STATION}&pay[gte]=60000&pay_in=EUR/year") == []
+    over = await found("near=-36.8,-180&radius=500km&sort=distance")
+    assert [row["title"] for row in over] == ["Nurse far away"]
+    counted = await cast.nobody.get(
+        f"/v1/jobs?{MAIN_STATION}&facets=workplace,yearly_pay_max&q=nurse", wait_for=position
+    )
+    assert counted.json()["search"]["facets"]["yearly_pay_max"][3] == {"from": 40000, "to": 60000, "count": 2}
+
+
 async def test_nobody_sees_more_by_looking_near(cast: Cast, rows: dict[str, Any]) -> None:
     mine = await tracked(cast.ada, title="mine", **HERE)
     query = f"{MAIN_STATION}&radius=any&sort=distance,title&remote=include"

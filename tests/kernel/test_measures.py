@@ -39,15 +39,19 @@ def found(*query: tuple[str, str]) -> list[Condition]:
     return list(measured(WEIGHED, query))
 
 
+def at_least(value: float) -> Condition:
+    return Condition('"views" >= ?', (value,), ("views", "gte"))
+
+
+def at_most(value: float) -> Condition:
+    return Condition('"weight" <= ?', (value,), ("weight", "lte"))
+
+
 def test_an_amount_is_turned_into_the_unit_of_the_rows() -> None:
-    assert found(("mass[gte]", "2"), ("mass_in", "pound")) == [Condition('"views" >= ?', (907.18,))]
-    assert found(("mass[lte]", "2.5"), ("mass_in", "gram")) == [Condition('"weight" <= ?', (2.5,))]
-    assert found(("mass[gte]", "1"), ("mass[lte]", "2"), ("mass_in", "gram")) == [
-        Condition('"views" >= ?', (1.0,)), Condition('"weight" <= ?', (2.0,)),
-    ]  # fmt: skip
-    assert found(("mass[between]", "1,2"), ("mass_in", "gram")) == [
-        Condition('"views" >= ? AND "weight" <= ?', (1.0, 2.0))
-    ]
+    assert found(("mass[gte]", "2"), ("mass_in", "pound")) == [at_least(907.18)]
+    assert found(("mass[lte]", "2.5"), ("mass_in", "gram")) == [at_most(2.5)]
+    assert found(("mass[gte]", "1"), ("mass[lte]", "2"), ("mass_in", "gram")) == [at_least(1.0), at_most(2.0)]
+    assert found(("mass[between]", "1,2"), ("mass_in", "gram")) == [at_least(1.0), at_most(2.0)]
     assert found() == found(("title", "x")) == []
 
 

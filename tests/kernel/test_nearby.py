@@ -127,20 +127,30 @@ async def test_a_circle_is_that_of_the_exact_geodesic(rows: Connection, radius: 
 )  # fmt: skip
 def test_a_box_cuts_nothing_off(latitude: float, longitude: float, radius: float, bearing: float, share: float) -> None:
     inside = beside((latitude, longitude), bearing, radius * share)
-    box = Around(jobs, latitude, longitude).box(radius)
-    sides = [box.values[n : n + 4] for n in range(0, len(box.values), 4)]
+    values = box_values(Around(jobs, latitude, longitude), radius)
+    sides = [values[n : n + 4] for n in range(0, len(values), 4)]
     assert any(south <= inside[0] <= north and west <= inside[1] <= east for south, north, west, east in sides)
 
 
+def box_values(around: Around, radius: float) -> list[float]:
+    return [value for each in around.box(radius) for value in each.values]
+
+
 def test_a_box_over_the_180th_meridian_is_two_and_one_at_a_pole_goes_all_round() -> None:
-    assert Around(jobs, -18.0, 179.9).box(50_000).sql.count("BETWEEN") == 4
-    assert Around(jobs, -18.0, -179.9).box(50_000).sql.count("BETWEEN") == 4
-    assert Around(jobs, 25.0, 121.5).box(50_000).sql.count("BETWEEN") == 2
-    assert Around(jobs, 89.9, 121.5).box(50_000).values[2:] == (-180.0, 180.0)
+    assert len(box_values(Around(jobs, -18.0, 179.9), 50_000)) == 8
+    assert len(box_values(Around(jobs, -18.0, -179.9), 50_000)) == 8
+    assert len(box_values(Around(jobs, 25.0, 121.5), 50_000)) == 4
+    assert box_values(Around(jobs, 89.9, 121.5), 50_000)[2:] == [-180.0, 180.0]
+
+
+def test_a_box_that_is_one_is_judged_by_the_search_index_too() -> None:
+    judged = [each.on for each in Around(jobs, 25.0, 121.5, 5000.0, "exclude").conditions()]
+    assert judged == [("latitude", "between"), ("longitude", "between"), None, ("workplace", "ne")]
+    assert [each.on for each in Around(jobs, 25.0, 121.5, None).conditions()] == [("latitude", "there")]
 
 
 def test_a_box_is_hardly_larger_than_its_circle() -> None:
-    south, north, west, east = Around(jobs, 25.0, 121.5).box(10_000).values
+    south, north, west, east = box_values(Around(jobs, 25.0, 121.5), 10_000)
     assert apart((south, 121.5), (north, 121.5)) < 20_300
     assert apart((25.0, west), (25.0, east)) < 20_100
 
@@ -227,7 +237,7 @@ async def test_a_nearest_page_reads_a_ring_and_not_the_world(rows: Connection) -
     assert behind[0][0].values != rings[0][0].values and len(behind) < len(rings)
     assert len(list(Around(jobs, *centre, None).rings(order, Cursor((400.0, "id"), backwards=True)))) == 1
     bounded = list(Around(jobs, *centre, 5000.0, "include").rings(order, None))
-    assert len(bounded) == 2 and "DISTINCT" in bounded[0][1].sql and bounded[1] == ()
+    assert len(bounded) == 2 and "DISTINCT" in bounded[0][-1].sql and bounded[1] == ()
     asked: list[str] = []
     await lay(rows, [beside(centre, 10, 1000 * n) for n in range(30)])
 
@@ -316,7 +326,7 @@ def test_only_what_has_a_place_is_found_near_one() -> None:
     with pytest.raises(UnknownParameter):
         asked_rows(small_house, gadgets, [("near", "1,2")], frozenset())
     around, found = asked_rows(HOUSE, jobs, [("near", "1,2"), ("status", "open")], frozenset())
-    assert around == Around(jobs, 1.0, 2.0) and found[0].sql == '"status" = ?' and len(found) == 2
+    assert around == Around(jobs, 1.0, 2.0) and found[0].sql == '"status" = ?' and len(found) == 4
 
 
 def test_one_sorts_by_distance_beside_near_only_and_one_way() -> None:

@@ -20,6 +20,7 @@ from guildhouse.kernel.history import Undo
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.operating.selecting import Selection
 from guildhouse.kernel.resource import Resource
+from guildhouse.kernel.searching.search_shapes import ListSearch
 
 Json = dict[str, Any]
 
@@ -38,6 +39,7 @@ SHARED: Mapping[str, tuple[type[BaseModel], JsonSchemaMode]] = {
     "Selection": (Selection, SENT),
     "BatchResult": (bodies.BatchBody, GIVEN),
     "BatchOutcome": (bodies.OutcomeBody, GIVEN),
+    "ListSearch": (ListSearch, GIVEN),
     "DryRun": (bodies.DryRunBody, GIVEN),
     "DryRunChange": (bodies.WouldBody, GIVEN),
 }
