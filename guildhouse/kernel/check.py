@@ -143,7 +143,8 @@ def found_column_leaks(_house: House, resource: Resource[Any]) -> Iterator[str]:
     """One can filter or sort by a column that not everybody sees. The answer would tell what the column hides: take it
     out of `find`."""
     secret = {*resource.shapes.audience, *resource.log.hidden}
-    named = dict.fromkeys([*resource.find.filter, *resource.find.sort, *resource.find.text])
+    find = resource.find
+    named = dict.fromkeys([*find.filter, *find.sort, *find.text, *(find.place or ()), *(find.everywhere or ())[:1]])
     yield from (f"`{name}` is in `find`" for name in named if name in secret)
 
 
