@@ -142,9 +142,11 @@ def indexed(table: sa.Table) -> tuple[set[str], set[str]]:
 def found_column_leaks(_house: House, resource: Resource[Any]) -> Iterator[str]:
     """One can filter, sort or count by a column that not everybody sees, or search one that is hidden from the log. The
     answer would tell what the column hides: take it out of `find`."""
-    named = dict.fromkeys([*resource.find.filter, *resource.find.sort, *resource.find.facets])
+    find = resource.find
+    places = (*(find.place or ()), *(find.everywhere or ())[:1])
+    named = dict.fromkeys([*find.filter, *find.sort, *find.facets, *places])
     told = [name for name in named if name in resource.shapes.audience]
-    hidden = [name for name in dict.fromkeys([*named, *resource.find.text]) if name in resource.log.hidden]
+    hidden = [name for name in dict.fromkeys([*named, *find.text]) if name in resource.log.hidden]
     yield from (f"`{name}` is in `find`" for name in dict.fromkeys([*told, *hidden]))
 
 

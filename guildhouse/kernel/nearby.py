@@ -104,9 +104,8 @@ class Around:
         """The row is in a box around the circle, or in one of two where it reaches over the 180th meridian."""
         x, y, _ = self.centre
         high = degrees(radius / LEAST_CURVED) + MARGIN
-        axis = hypot(
-            x, y
-        )  # nobody comes further round the earth's axis than by the angle that the radius is seen under
+        # Nobody comes further round the earth's axis than by the angle under which the radius is seen from there.
+        axis = hypot(x, y)
         wide = degrees(asin(radius / axis)) + MARGIN if radius < axis else 180.0
         south, north = self.latitude - high, self.latitude + high
         west, east = self.longitude - wide, self.longitude + wide

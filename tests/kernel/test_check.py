@@ -203,6 +203,8 @@ BROKEN: Sequence[tuple[str, str, Callable[[], House]]] = [
     ("G204", "`-price`", lambda: with_gadgets(find=find(default="-price"))),
     ("G205", "`maker` leads to `people`", lambda: with_gadgets(find=find(expand={"maker": "people"}))),
     ("G205", "`title` leads to `makers`", lambda: with_gadgets(find=find(expand={"title": "makers"}))),
+    ("G203", "`note` is in `find`", lambda: with_gadgets(find=find(everywhere=("note", "remote")))),
+    ("G203", "`east` is in `find`", lambda: with_more(resources=(replace(well(), log=Log(hidden=("east",))),))),
     ("G206", "`('views', 'weight')`", lambda: with_gadgets(find=find(place=("views", "weight")))),
     ("G206", "`('x', 'y')`", lambda: with_gadgets(find=find(place=("x", "y")))),
     ("G206", "`title`", lambda: with_gadgets(find=find(everywhere=("title", "remote")))),

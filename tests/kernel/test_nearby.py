@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from geographiclib.geodesic import Geodesic
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guildhouse.app import HOUSE
@@ -337,6 +337,7 @@ def test_one_sorts_by_distance_beside_near_only_and_one_way() -> None:
             parse_sort(jobs, text, Around(jobs, 0, 0).orders)
 
 
+@settings(deadline=None)  # the first look-up loads the table
 @given(st.text(max_size=40))
 def test_any_text_is_a_place_or_a_400(text: str) -> None:
     try:

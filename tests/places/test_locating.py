@@ -1,7 +1,7 @@
 """Locating: names as people write them, in English and Chinese; what may be several towns is asked, never guessed."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guildhouse.kernel.errors import BadRequest
@@ -89,6 +89,7 @@ def test_what_nobody_knows_is_said_to_be_unknown(text: str) -> None:
         locate(text)
 
 
+@settings(deadline=None)  # the first look-up loads the table
 @given(st.text(max_size=60))
 def test_any_text_is_a_place_or_a_400(text: str) -> None:
     try:
