@@ -6,6 +6,7 @@ import pytest
 
 from tests.cast import Cast
 from tests.jobs.openings import posted, tracked
+from tests.kernel.importing.intake import judged, told_to
 from tests.organizations.scenes import Wrote, approved, ids
 
 pytestmark = pytest.mark.anyio
@@ -84,3 +85,18 @@ async def test_a_batch_puts_its_rows_on_the_map_as_single_writes_do(cast: Cast) 
     single = await posted(cast, organization, title="one", city="Taipei")
     found = ids(await cast.nobody.get("/v1/jobs?near=Taipei&radius=10km&sort=distance"))
     assert sorted(found) == sorted([made["results"][0]["id"], made["results"][1]["id"], single["id"]])
+
+
+async def test_taking_a_change_of_the_city_back_brings_the_coordinates_back(cast: Cast) -> None:
+    job = await tracked(cast.ada, city="Taipei")
+    await cast.ada.patch(f"/v1/jobs/{job['id']}", {"city": "Kaohsiung"})
+    back = await cast.ada.made(f"/v1/jobs/{job['id']}/undo", {})
+    assert (back["city"], at(back)) == ("Taipei", TAIPEI)
+
+
+async def test_an_import_puts_its_rows_on_the_map(idle: Cast) -> None:
+    table = "Job title,Company,City\nBaker,The Oven,高雄\nMiller,The Mill,Portland\n"
+    row = await told_to(idle, idle.ada, await judged(idle, idle.ada, table, "jobs"), "apply")
+    assert row["written"] == {"created": 2}
+    rows = {row["title"]: row for row in (await idle.ada.get("/v1/jobs")).json()["data"]}
+    assert (at(rows["Baker"]), at(rows["Miller"])) == (KAOHSIUNG, (None, None))

@@ -194,3 +194,59 @@ async def test_the_document_tells_of_it(cast: Cast) -> None:
     assert "distance_km" in document["components"]["schemas"]["JobPart"]["properties"]
     names = {each.get("name") for each in document["paths"]["/v1/people"]["get"]["parameters"]}
     assert names.isdisjoint({"near", "radius", "remote"})
+
+
+async def test_pages_by_distance_lose_nothing_while_others_write(cast: Cast, rows: dict[str, Any]) -> None:
+    organization = rows["here"]["organization_id"]
+    base = f"/v1/jobs?{MAIN_STATION}&radius=any&sort=distance&limit=1&fields=id,title,distance_km"
+    seen: list[dict[str, Any]] = []
+    page = (await cast.nobody.get(base)).json()
+    for n in range(20):
+        seen += page["data"]
+        if page["page"]["next"] is None:
+            break
+        if n < 5:
+            body = {"organization_id": organization, "title": f"new {n}", "status": "open", "longitude": 121.517}
+            await cast.ada.made("/v1/jobs", {**body, "latitude": 25.0478 + n / 100})
+        page = (await cast.nobody.get(f"{base}&cursor={page['page']['next']}")).json()
+    there = [row["title"] for row in seen if not row["title"].startswith("new")]
+    assert there[:3] == ["here", "banqiao", "hsinchu"] and set(there[3:]) == {"auckland", "remote"}
+    assert len({row["id"] for row in seen}) == len(seen)
+    assert [row["distance_km"] for row in seen] == sorted(row["distance_km"] for row in seen)
+
+
+async def test_drafts_and_the_trash_are_near_only_for_who_sees_them(cast: Cast, rows: dict[str, Any]) -> None:
+    organization = rows["here"]["organization_id"]
+    draft = await cast.ada.made("/v1/jobs", {"organization_id": organization, "title": "draft", **HERE})
+    query = f"{MAIN_STATION}&radius=1km&sort=distance,title"
+    assert await titles(cast.ada, query) == ["draft", "here"]
+    assert await titles(cast.cleo, query) == await titles(cast.nobody, query) == ["here"]
+    await cast.ada.delete(f"/v1/jobs/{draft['id']}")
+    assert await titles(cast.ada, f"{query}&trash=only") == ["draft"]
+    assert await titles(cast.cleo, f"{query}&trash=only") == []
+
+
+async def test_both_sides_of_the_180th_meridian_are_near_each_other(cast: Cast) -> None:
+    organization = await approved(cast)
+    for title, longitude in (
+        ("east", 179.99),
+        ("west", -179.99),
+        ("on it", 180.0),
+        ("on it, too", -180.0),
+        ("far", 178.0),
+    ):
+        await posted(cast, organization, title=title, latitude=-16.8, longitude=longitude)
+    for longitude in ("180", "-180", "179.995", "-179.995"):
+        found = await titles(cast.nobody, f"near=-16.8,{longitude}&radius=5km&sort=title")
+        assert found == ["east", "on it", "on it, too", "west"], longitude
+        nearest = await titles(cast.nobody, f"near=-16.8,{longitude}&radius=any&sort=distance")
+        assert nearest[-1] == "far" and len(nearest) == 5, longitude
+
+
+async def test_at_a_pole_every_longitude_is_near(cast: Cast) -> None:
+    organization = await approved(cast)
+    for longitude in (-180, -90, 0, 45, 135):
+        await posted(cast, organization, title=f"at {longitude}", latitude=89.99, longitude=longitude)
+    await posted(cast, organization, title="not there", latitude=89.9, longitude=0)
+    for pole in ("90,0", "90,-135", "89.999,170"):
+        assert len(await titles(cast.nobody, f"near={pole}&radius=2km")) == 5, pole

@@ -1,8 +1,9 @@
 """Pay rates: the table that ships, tables of one's own, and units as people write them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -126,3 +127,30 @@ async def test_anybody_can_read_the_table(cast: Cast) -> None:
     assert answer.status_code == 200
     told = answer.json()
     assert told["base"] == "EUR" and told["rates"]["EUR"] == 1 and told["as_of"] == "2024-12-31"
+
+
+@pytest.mark.anyio
+async def test_a_server_with_a_wrong_table_does_not_start(own: Path, starting: Callable[..., Any]) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        async with starting():
+            raise AssertionError("it started")
+
+
+def test_the_name_of_a_table_tells_its_content(own: Path) -> None:
+    names = set()
+    for change in (
+        ("", ""),
+        ("hours_per_week = 30", "hours_per_week = 31"),
+        ("USD", "GBP"),
+        ("2026-11-01", "2026-11-02"),
+    ):
+        own.write_text(OWN.replace(*change) if change[0] else OWN, encoding="utf-8")
+        rates.cache_clear()
+        names.add(rates().name)
+    assert len(names) == 4
+
+
+def test_what_is_not_in_the_table_cannot_be_compared() -> None:
+    table = rates()
+    assert table.yearly("XAU", "year") is None and table.yearly(None, "year") is None
+    assert table.yearly("EUR", None) is None and table.yearly("EUR", "decade") is None

@@ -1,10 +1,12 @@
 """Building the gazetteer: what goes in comes out, the same table makes the same bytes, and a wrong line stops it."""
 
 import lzma
+from pathlib import Path
 
 import pytest
 
 from guildhouse.places.gazetteer import Gazetteer
+from tools import build_gazetteer
 from tools.build_gazetteer import KNOWN_PLACES, Town, pack, towns_of, with_known
 
 ROWS = [
@@ -66,3 +68,23 @@ def test_the_lines_by_hand_name_each_town_once() -> None:
 
 def test_a_town_is_on_a_grid_of_a_thousandth_degree() -> None:
     assert next(towns_of(ROWS)) == Town("springfield", "Springfield", "US", "IL", 39802, -89644)
+
+
+def test_the_command_writes_the_file_that_ships(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "cities.csv"
+    lines = [
+        "name,country,admin1,admin2,lat,lng",
+        "Springfield,US,IL,167,39.80172,-89.64371",
+        "Anadyr,RU,15,,64.7,177.5",
+    ]
+    table.write_text("\n".join(lines), encoding="utf-8")
+    known = tmp_path / "known.tsv"
+    known.write_text("# by hand\nRU\tAnadyr\t阿納德爾\n", encoding="utf-8")
+    monkeypatch.setattr(build_gazetteer, "SHIPPED", tmp_path / "gazetteer.xz")
+    monkeypatch.setattr(build_gazetteer, "KNOWN_PLACES", known)
+    build_gazetteer.main(str(table))
+    assert capsys.readouterr().out.startswith("2 towns, 3 names, ")
+    towns = Gazetteer((tmp_path / "gazetteer.xz").read_bytes())
+    assert [each.label for each in towns.named("阿納德爾")] == ["Anadyr, RU"]

@@ -169,3 +169,21 @@ def test_the_gazetteer_is_all_there() -> None:
         place = towns.place(n)
         assert isinstance(place, Place) and abs(place.latitude) <= 90 and abs(place.longitude) <= 180
         assert place in list(towns.named(towns.key(n)))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 171_000), st.integers(1, 12))
+def test_every_town_is_completed_from_the_beginning_of_its_name(n: int, letters: int) -> None:
+    towns = gazetteer()
+    key = towns.key(n)[:letters].strip()
+    regions = range(len(towns.regions))
+    found = next(towns.beginning(key, regions))
+    assert fold(found.name).startswith(key) or any(other == found for other in towns.beginning(key, regions))
+    assert towns.place(n) in towns.beginning(key, regions)
+
+
+def test_a_country_is_its_own_and_not_a_region_of_that_code() -> None:
+    assert place_of("London", "CA") != place_of("London", "US", "CA")
+    assert {each.country for each in completed("london", "CA", 20)} == {"CA"}
+    with pytest.raises(ManyPlaces):
+        locate("London, CA")  # Canada, or California
