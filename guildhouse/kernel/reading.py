@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from guildhouse.kernel import pages
 from guildhouse.kernel.answer import Answer
-from guildhouse.kernel.asking import asked_rows
+from guildhouse.kernel.asked_rows import asked_rows
 from guildhouse.kernel.db import Connection
 from guildhouse.kernel.errors import BadRequest, NotFound, Unavailable, UnknownParameter
 from guildhouse.kernel.etag import list_etag, matches, row_etag

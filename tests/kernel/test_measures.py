@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guildhouse.kernel.asking import asked_rows
+from guildhouse.kernel.asked_rows import asked_rows
 from guildhouse.kernel.errors import BadRequest, UnknownParameter
 from guildhouse.kernel.filters import Condition, WrongFilterValue
 from guildhouse.kernel.measures import HalfMeasure, measured, parameters

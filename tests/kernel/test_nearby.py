@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from guildhouse.app import HOUSE
 from guildhouse.jobs.job import jobs
 from guildhouse.kernel.actor import ANONYMOUS
-from guildhouse.kernel.asking import asked_rows
+from guildhouse.kernel.asked_rows import asked_rows
 from guildhouse.kernel.db import Connection, Database
 from guildhouse.kernel.errors import BadRequest, UnknownParameter
 from guildhouse.kernel.fields import Selection

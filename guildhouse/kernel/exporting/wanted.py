@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from guildhouse.kernel.actor import Actor
-from guildhouse.kernel.asking import asked_rows
+from guildhouse.kernel.asked_rows import asked_rows
 from guildhouse.kernel.db import Connection
 from guildhouse.kernel.errors import Denied
 from guildhouse.kernel.fields import Selection, select_fields

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from guildhouse.kernel import bulk, problems
 from guildhouse.kernel.answer import Answer
-from guildhouse.kernel.asking import asked_rows
+from guildhouse.kernel.asked_rows import asked_rows
 from guildhouse.kernel.bulk import Op, Outcome, TooManyAffected, write_many
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import savepoint

@@ -1,4 +1,4 @@
-"""Asking: filters, amounts and a point in one query string; each is known where it is declared, and only there."""
+"""Asked rows: filters, amounts and a point in one query string; each is known where it is declared, and only there."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import pytest
 
 from guildhouse.app import HOUSE
 from guildhouse.jobs.job import jobs
-from guildhouse.kernel.asking import asked_rows
+from guildhouse.kernel.asked_rows import asked_rows
 from guildhouse.kernel.errors import UnknownParameter
 from guildhouse.kernel.manifest import House, Manifest
 from guildhouse.kernel.measures import HalfMeasure

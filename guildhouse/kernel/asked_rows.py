@@ -1,4 +1,4 @@
-"""Asking: all that a query string asks rows for, by filters, by amounts in some unit, and around a point."""
+"""Asked rows: all that a query string asks rows for, by filters, by amounts in some unit, and around a point."""
 
 from collections.abc import Sequence
 from typing import Any
