@@ -11,9 +11,10 @@ from typing import Protocol
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from guildhouse import accounts, applications, jobs, organizations
+from guildhouse import accounts, applications, jobs, organizations, places
 from guildhouse.accounts.identity import Accounts
 from guildhouse.config import Config
+from guildhouse.jobs import pay_rates
 from guildhouse.kernel import health, operation, telemetry
 from guildhouse.kernel.backing import backup, taking
 from guildhouse.kernel.db import Database
@@ -56,7 +57,9 @@ KERNEL = Manifest(
 )  # fmt: skip
 
 # Lower domains first: each may lean on those before it.
-HOUSE = House((KERNEL, accounts.manifest, organizations.manifest, jobs.manifest, applications.manifest))
+HOUSE = House(
+    (KERNEL, places.manifest, accounts.manifest, organizations.manifest, jobs.manifest, applications.manifest)
+)
 
 
 class Runs(Protocol):
@@ -77,6 +80,7 @@ class Running:
 @asynccontextmanager
 async def running(config: Config, dsn: str) -> AsyncIterator[Running]:
     """The ASGI application on a migrated database, with its sequencer, readers and workers; all stopped at the end."""
+    pay_rates.rates()  # a table of one's own that is wrong is told now
     async with AsyncExitStack() as stack:
         database = await Database.open(dsn, config.pool)
         stack.push_async_callback(database.close)

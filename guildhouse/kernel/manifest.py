@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from guildhouse.kernel.door import Door
     from guildhouse.kernel.tasks import Schedule, Task
 
-
+# (name of a place) -> latitude and longitude, or raise a Problem.
+Locate: TypeAlias = Callable[[str], tuple[float, float]]
 # (words in small letters, one blank between them) -> other ways to say the same, the best first.
 Synonyms: TypeAlias = Callable[[str], Sequence[str]]
 
@@ -37,7 +38,8 @@ class Manifest:
     """One domain: its nouns, verbs, doors written by hand, readers of the log, background tasks and their schedules.
 
     `grants` are asked for the scopes of a person who signs in; `pages` are what people open in a browser; `synonyms` are
-    asked by the search for other words.
+    asked by the search for other words. `locate` gives latitude and longitude of a place by its name; it raises a problem
+    for a name that is unknown, or that many have.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Manifest:
     pages: Sequence[APIRouter] = ()
     grants: Sequence[Grant] = ()
     synonyms: Sequence[Synonyms] = ()
+    locate: Locate | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,11 @@ class House:
     def schedules(self) -> Sequence["Schedule"]:
         """Every schedule."""
         return [schedule for domain in self.domains for schedule in domain.schedules]
+
+    @cached_property
+    def locate(self) -> Locate | None:
+        """Who knows where places are, if anybody does."""
+        return next((domain.locate for domain in self.domains if domain.locate), None)
 
     @cached_property
     def grants(self) -> Sequence[Grant]:
