@@ -9,6 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from guildhouse.jobs.carried import CARRY
+from guildhouse.jobs.job_words import WORDS
 from guildhouse.kernel import store
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import Conflict, invalid
@@ -76,6 +77,8 @@ class Job(Row):
     salary_currency: Mapped[str | None]
     salary_period: Mapped[str | None]
     skills: Mapped[list[str]]
+    found_skills: Mapped[list[str] | None]
+    occupation: Mapped[str | None]
     tags: Mapped[list[str]]
     opens_on: Mapped[date | None]
     closes_on: Mapped[date | None]
@@ -120,13 +123,19 @@ class Job(Row):
         Index("ix_jobs_external_id", "external_id"),
         Index("ix_jobs_person_id", "person_id"),
         Index("ix_jobs_skills", "skills", postgresql_using="gin"),
+        Index("ix_jobs_found_skills", "found_skills", postgresql_using="gin"),
+        Index("ix_jobs_occupation", "occupation"),
         Index("ix_jobs_tags", "tags", postgresql_using="gin"),
         Index("ix_jobs_scopes", "scopes", postgresql_using="gin"),
     )
 
 
 class Read(ReadShape):
-    """A job. Salaries are amounts of `salary_currency` per `salary_period`; `closes_on` is the last day to apply."""
+    """A job. Salaries are amounts of `salary_currency` per `salary_period`; `closes_on` is the last day to apply.
+
+    `skills` are in the words of whoever posted it; `found_skills` are those that its words speak of, by one name each;
+    `occupation` is the code of the O*NET occupation that its title names, if it names one.
+    """
 
     organization_id: str | None
     person_id: str | None
@@ -147,6 +156,8 @@ class Read(ReadShape):
     salary_currency: str | None
     salary_period: str | None
     skills: list[str]
+    found_skills: list[str] | None
+    occupation: str | None
     tags: list[str]
     opens_on: date | None
     closes_on: date | None
@@ -221,13 +232,13 @@ class Update(Shape):
 
 async def derive(ctx: Context, before: Job | None, after: Job) -> Mapping[str, Any]:
     """A posted job carries its organization's name; one without an organization is tracked by who makes it."""
-    name = await name_of_organization(ctx, after)
+    named = {"organization_name": await name_of_organization(ctx, after), **await WORDS.derived(before, after)}
     if before is not None:
         published = before.status == "draft" and after.status == "open"
-        return {"organization_name": name, "posted_at": ctx.now if published else after.posted_at}
+        return {**named, "posted_at": ctx.now if published else after.posted_at}
     tracked = after.organization_id is None
     return {
-        "organization_name": name,
+        **named,
         "person_id": ctx.actor.id if tracked else None,
         "status": after.status or ("open" if tracked else "draft"),
         "posted_at": after.posted_at or ctx.now,
@@ -321,7 +332,7 @@ STAGES = Stages(
 
 jobs = Resource(
     table=Job,
-    shapes=Shapes(read=Read, create=Create, update=Update, derive=derive),
+    shapes=Shapes(read=Read, create=Create, update=Update, derive=derive, found=WORDS.found),
     scopes=seen_by,
     may=May(read=anyone, create=runs, change=runs, remove=runs | moderates, history=runs | moderates),
     rules=(salary_makes_sense, closes_after_it_opens, place_is_whole, opens_for_approved, opens_in_time),
@@ -329,8 +340,8 @@ jobs = Resource(
     find=Find(
         filter=(
             "status", "employment_type", "workplace", "organization_id", "city", "region", "country", "salary_min",
-            "salary_max", "salary_currency", "posted_at", "opens_on", "closes_on", "skills", "tags", "source",
-            "external_id", "title",
+            "salary_max", "salary_currency", "posted_at", "opens_on", "closes_on", "skills", "found_skills", "occupation",
+            "tags", "source", "external_id", "title",
         ),
         sort=("posted_at", "created_at", "title", "closes_on", "salary_max"),
         expand={"organization": "organizations"},

@@ -1,12 +1,13 @@
 """The vocabulary: skills and titles, what they are called in English and Chinese, and which occupation a title means.
 
-Owns the facts taken from O*NET and the supplement to them, how skills are found in a text, an occupation by its title, and
-other phrases for the same. Does not own what is done with them: jobs and people keep what was found in their own rows.
+Owns the facts taken from O*NET and the supplement to them, how skills are found in a text, an occupation by its title,
+other phrases for the same, and the reader by which rows say what is found in their words. Does not own these rows.
 """
 
 from guildhouse.vocabulary.extraction import skills_in
 from guildhouse.vocabulary.occupations import Occupation, occupation_of
+from guildhouse.vocabulary.phrases import synonyms
+from guildhouse.vocabulary.rereading import Words, keeper, skills_of
 from guildhouse.vocabulary.skills import skill_named
-from guildhouse.vocabulary.synonyms import synonyms
 
-__all__ = ["Occupation", "occupation_of", "skill_named", "skills_in", "synonyms"]
+__all__ = ["Occupation", "Words", "keeper", "occupation_of", "skill_named", "skills_in", "skills_of", "synonyms"]

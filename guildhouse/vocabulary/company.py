@@ -52,17 +52,21 @@ def cues() -> Cues:
 def in_company(text: str, found: Sequence["Mention"]) -> Iterator["Mention"]:
     """The mentions that mean their skill: those that are unmistakable, and those in company."""
     for items in lists(text, found):
-        good = names_tools(text, items)
+        good = any(is_doubtful(each) for each in items) and names_tools(text, items)
         for each in items:
-            doubtful = each.spelling.mark == "?"
-            if not doubtful or ((good or is_introduced(text, each)) and not means_something_else(text, each)):
+            if not is_doubtful(each) or ((good or is_introduced(text, each)) and not means_something_else(text, each)):
                 yield each
+
+
+def is_doubtful(mention: "Mention") -> bool:
+    """Whether a mention needs company."""
+    return mention.spelling.mark == "?"
 
 
 def names_tools(text: str, items: Sequence["Mention"]) -> bool:
     """Whether a list is one of tools: it has one that is unmistakable, or two that are at least no names of people."""
     tools = [each for each in items if each.spelling.is_tool]
-    if any(each.spelling.mark != "?" for each in tools):
+    if not all(map(is_doubtful, tools)):
         return True
     likely = [each for each in tools if each.spelling.text not in cues().people]
     return len({each.spelling.skill for each in likely if not means_something_else(text, each)}) > 1

@@ -1,8 +1,8 @@
 """Extraction: the skills that a text speaks of, found in one walk over it (Aho-Corasick), however many there are to find."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
+from typing import NamedTuple
 
 import ahocorasick
 
@@ -15,8 +15,7 @@ BEFORE = frozenset(".-&'\u2019_@\\")
 AFTER = frozenset("-&'\u2019_@")
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(NamedTuple):
     """A spelling at its place in a text."""
 
     start: int
@@ -37,6 +36,8 @@ def automaton() -> ahocorasick.Automaton:
 def skills_in(text: str) -> tuple[str, ...]:
     """The names of the skills that a text mentions, each once, in the order of their first mention."""
     plain = tidied(text)
+    if not plain:
+        return ()
     found = longest(mentions(plain), len(plain))
     return tuple(dict.fromkeys(each.spelling.skill for each in in_company(plain, found)))
 
@@ -58,8 +59,8 @@ def is_written(text: str, start: int, end: int, spelling: Spelling) -> bool:
     """Whether a text has a spelling at this place: in its case, with its dots, and not as a part of something else."""
     written, wanted = text[start:end], spelling.text
     if wanted[0] == ".":
-        start, wanted = start - 1, wanted[1:]
-        if start < 0 or text[start] != "." or text[start - 1 : start].isalnum():
+        wanted = wanted[1:]
+        if text[start - 1 : start] != "." or text[start - 2 : start - 1].isalnum():
             return False
     if written != wanted and (spelling.mark or not is_alike(written, wanted)):
         return False
@@ -68,8 +69,9 @@ def is_written(text: str, start: int, end: int, spelling: Spelling) -> bool:
 
 def is_alike(written: str, wanted: str) -> bool:
     """Whether two spellings differ in nothing but case, and in a blank or a hyphen where the other has a sign."""
-    pairs = zip(written.lower(), wanted.lower(), strict=True)
-    return all(one == other or (one in " -" and not other.isalnum()) for one, other in pairs)
+    written, wanted = written.lower(), wanted.lower()
+    pairs = zip(written, wanted, strict=True)
+    return written == wanted or all(one == other or (one in " -" and not other.isalnum()) for one, other in pairs)
 
 
 def stands_free(text: str, start: int, end: int) -> bool:
@@ -79,8 +81,10 @@ def stands_free(text: str, start: int, end: int) -> bool:
     return text[start - 1 : start] not in BEFORE and after[:1] not in AFTER and not is_abbreviation
 
 
-def longest(found: Sequence[Mention], length: int) -> list[Mention]:
-    """Of mentions that overlap only the longest, in the order of the text."""
+def longest(found: list[Mention], length: int) -> list[Mention]:
+    """Of mentions that overlap only the longest, in the order of the text; they come in the order of their ends."""
+    if all(one.end <= other.start for one, other in pairwise(found)):
+        return found
     taken = bytearray(length)
     kept = []
     for each in sorted(found, key=lambda each: (each.start - each.end, each.start)):

@@ -9,9 +9,9 @@ import unicodedata
 # Neither alphabet nor blank: signs of which each may be a word.
 HAN = "\u3400-\u9fff\uf900-\ufaff"
 MEETING = re.compile(rf"(?<=[{HAN}])(?=[A-Za-z0-9.])|(?<=[A-Za-z0-9+#])(?=[{HAN}])")
-WRAPPED = re.compile(r"(?<=[a-z,]) ?\n(?=[a-z])")
-BLANKS = re.compile(r"[^\S\n]+")
-PLUS_BETWEEN = re.compile(r"(?<=[^\s+])\+(?=[A-Za-z])")
+# The sign that is looked for stands first: so a text without it is passed over at once.
+WRAPPED = re.compile(r"\n(?<=[a-z,]\n)(?=[a-z])")
+PLUS_BETWEEN = re.compile(r"\+(?<=[^\s+]\+)(?=[A-Za-z])")
 
 
 class Folds(dict[int, str]):
@@ -31,11 +31,10 @@ def tidied(text: str) -> str:
     """Text with plain signs for full-width ones, one blank at a time, and a blank where Chinese meets the alphabet."""
     if not text.isascii():
         text = MEETING.sub(" ", unicodedata.normalize("NFKC", text))
-    if "\n" in text:
-        text = WRAPPED.sub(" ", text)
     if "+" in text:
         text = PLUS_BETWEEN.sub(" ", text)
-    return BLANKS.sub(" ", text)
+    text = "\n".join([" ".join(line.split()) for line in text.split("\n")])
+    return WRAPPED.sub(" ", text) if "\n" in text else text
 
 
 def folded(text: str) -> str:
