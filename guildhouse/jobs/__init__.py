@@ -5,7 +5,7 @@ and feeds that tell of them.
 Does not own who applied: that is the applications' own.
 """
 
-from guildhouse.jobs import board, closing, feeds, job, job_posting, job_words, pausing
+from guildhouse.jobs import board, closing, feeds, job, job_posting, job_words, occupation_door, pausing
 from guildhouse.kernel.manifest import Manifest
 from guildhouse.vocabulary import keeper
 
@@ -16,5 +16,5 @@ manifest = Manifest(
     readers=(keeper("job-words", job.jobs, job_words.WORDS),),
     tasks=(closing.CLOSE_OVERDUE, *pausing.tasks),
     schedules=closing.schedules,
-    doors=(*job_posting.doors, *board.doors, *feeds.doors),
+    doors=(*job_posting.doors, *board.doors, *feeds.doors, *occupation_door.doors),
 )

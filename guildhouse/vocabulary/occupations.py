@@ -1,13 +1,14 @@
 """Occupations: O*NET's 1,016 kinds of work, and which of them a title belongs to."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 from guildhouse.vocabulary import shipped
 from guildhouse.vocabulary.skills import own_name
 from guildhouse.vocabulary.titles import BRACKETS, readings, title_key
+
+HOT, IN_DEMAND = 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +69,26 @@ def occupation_of(title: str) -> Occupation | None:
     return known.occupations[code] if code else None
 
 
-def tools_of(code: str) -> Iterator[tuple[str, bool, bool]]:
-    """The tools that people of an occupation use: name, whether it is hot, whether it is in demand; those first."""
-    facts: dict[str, Any] = shipped.tables()
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool that people of an occupation use; whether employers in general ask for it, and in this occupation."""
+
+    name: str
+    hot: bool
+    in_demand: bool
+
+
+def names_of(code: str) -> list[str]:
+    """What people call an occupation, besides its title: what the supplement says first, then O*NET's alternate titles."""
+    others = next(others for each, _, others, _ in shipped.tables()["occupations"] if each == code)
+    said = [each for same in decided().get(code, ()) for each in same]
+    return [*said, *(each if isinstance(each, str) else each[0] for each in others)]
+
+
+def tools_of(code: str) -> list[Tool]:
+    """The tools of an occupation, those that are asked for most first."""
+    facts = shipped.tables()
     place = next(n for n, (each, *_) in enumerate(facts["occupations"]) if each == code)
     renamed = shipped.supplement()["renamed"]
-    used = [(own_name(name, texts, renamed), mark) for name, texts, mark, _, users in facts["tools"] if place in users]
-    return ((name, bool(mark & 1), bool(mark & 2)) for name, mark in sorted(used, key=lambda each: (-each[1], each[0])))
+    used = [(-mark, own_name(name, texts, renamed)) for name, texts, mark, _, users in facts["tools"] if place in users]
+    return [Tool(name, bool(-mark & HOT), bool(-mark & IN_DEMAND)) for mark, name in sorted(used)]

@@ -3,7 +3,7 @@
 import pytest
 
 from guildhouse.vocabulary import occupation_of, shipped
-from guildhouse.vocabulary.occupations import forms_of, register, tools_of
+from guildhouse.vocabulary.occupations import Tool, forms_of, names_of, register, tools_of
 from guildhouse.vocabulary.titles import readings, singular, title_key
 
 KNOWN = {
@@ -91,6 +91,8 @@ def test_the_plural_is_taken_off(word: str, one: str) -> None:
 def test_an_occupation_tells_what_is_near_to_it_and_the_tools_of_its_people() -> None:
     found = register().occupations["15-1254.00"]
     assert found.near[0] == "15-1255.00" and set(found.near) <= set(register().occupations)
-    tools = list(tools_of(found.code))
-    assert tools[0][1:] == (True, True) and ("JavaScript", True, True) in tools
-    assert [2 * demand + hot for _, hot, demand in tools] == sorted((2 * d + h for _, h, d in tools), reverse=True)
+    tools = tools_of(found.code)
+    assert tools[0].hot and tools[0].in_demand and Tool("JavaScript", True, True) in tools
+    marks = [2 * tool.in_demand + tool.hot for tool in tools]
+    assert marks == sorted(marks, reverse=True) and marks[-1] == 0
+    assert names_of(found.code)[:2] == ["web developer", "網頁工程師"] and "Webmaster" in names_of(found.code)
