@@ -109,7 +109,7 @@ async def mend(ctx: Context, resource: Resource[Any], words: Words, ids: Sequenc
             Line(n, Op(op="change", id=row.id), None), "changed", row, resource.table.of({**row.__dict__, **missing})
         )
         for n, row in enumerate(rows)
-        if (missing := words.missing(row))
+        if row.deleted_at is None and (missing := words.missing(row))
     ]
     outcomes = [Outcome("failed") for _ in rows]
     for _, error in await bulk.write_stretch(ctx, resource, bulk.update_many_sql(resource), judged, outcomes, VERB):

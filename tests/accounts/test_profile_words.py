@@ -1,8 +1,11 @@
 """A profile's words: what is found in them is seen by nobody who does not see all of them."""
 
+from asyncio import sleep, timeout
+
 import pytest
 
 from guildhouse.accounts.person import Person, found_in, sees_all_words
+from guildhouse.kernel.db import Note
 from guildhouse.kernel.scopes import MEMBERS, PUBLIC
 from tests.accounts.test_person import me
 from tests.cast import Cast
@@ -74,3 +77,17 @@ async def test_what_was_found_is_no_filter_and_no_field_of_ones_own(cast: Cast) 
     assert (await cast.cleo.get("/v1/people?found_skills[contains]=Haskell")).status_code == 400
     assert refusal(await cast.ada.patch(me(cast.ada), {"found_skills": ["Haskell"]})) == (400, "unknown-fields")
     assert refusal(await cast.ada.patch(me(cast.ada), {"audience": {"found_skills": "public"}})) == (422, "invalid")
+
+
+async def test_a_profile_that_nobody_has_read_is_read_by_the_reader(cast: Cast) -> None:
+    await cast.ada.patch(me(cast.ada), {"about": "I know Haskell", "audience": {"about": "coaches"}})
+    async with cast.server.database.writing(Note()) as connection:
+        sql = "UPDATE people SET found_skills = NULL, version = version + 1 WHERE id = $1"
+        await connection.execute(sql, cast.ada.id)
+    async with timeout(10):
+        while (await cast.ada.get(me(cast.ada))).json()["found_skills"] is None:  # noqa: ASYNC110
+            await sleep(0.01)
+    assert (await cast.ada.get(me(cast.ada))).json()["found_skills"] == ["Haskell"]
+    assert (await cast.cleo.get(me(cast.ada))).json()["found_skills"] is None
+    told = (await cast.ada.get(f"{me(cast.ada)}/history")).json()["data"][0]
+    assert told["event"] == "person.words_read" and list(told["changes"]) == ["found_skills"]
