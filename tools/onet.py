@@ -115,11 +115,20 @@ def spelled(name: str, shared: Mapping[str, int], everyday: set[str]) -> list[st
 
 def marked(spelling: str, everyday: set[str]) -> str:
     """The spelling with its mark."""
-    if spelling.startswith("?") or " " in spelling:
+    if spelling.startswith("?"):
         return spelling
+    if " " in spelling:
+        return f"?{spelling}" if is_everyday_phrase(spelling, everyday) else spelling
     if len(spelling) <= 2 or spelling.lower() in everyday:
         return f"?{spelling}"
     return spelling if len(spelling) > 4 and not spelling.isupper() else f"={spelling}"
+
+
+def is_everyday_phrase(spelling: str, everyday: set[str]) -> bool:
+    """Whether it is a name of two words that people say of work anyway: Site Manager, Restaurant Manager."""
+    first, second = spelling.split(" ", 1)
+    plain = first not in MAKERS and second.isalpha() and second[0].isupper()
+    return plain and everyday.issuperset(WORD.findall(spelling.lower()))
 
 
 def trimmed(name: str) -> str:

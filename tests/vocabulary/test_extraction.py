@@ -97,6 +97,7 @@ NOT_FOUND = [
     "CAD 80,000 a year at Acme PLC, for an LLM in law",
     "Airflow in the building, selenium in the soil",
     "ask Mr Jenkins",
+    "Site Manager, and value analysis",
     "c@example.org",
     "vitamin C",
     "Jim R. Smith",

@@ -22,7 +22,8 @@ TABLES = {
     "15-1254.00\tMicrosoft PowerPoint\t3\tPresentation\tY\tY\n"
     "15-1252.00\tMicrosoft PowerPoint\t3\tPresentation\tY\tN\n"
     "15-1252.00\tMEDITECH software (old)\t4\tMedical\tN\tN\n"
-    "15-1252.00\tInventory software\t4\tMedical\tN\tN\n",
+    "15-1252.00\tInventory software\t4\tMedical\tN\tN\n"
+    "15-1252.00\tWeb Research\t4\tMedical\tN\tN\n",
     "alternate_titles": "O*NET-SOC Code\tAlternate Title\tShort Title\tSource(s)\n"
     "15-1254.00\tWebmaster\tn/a\t08\n15-1254.00\tUser Interface Developer (UI Developer)\tUI Developer\t08\n",
     "related_occupations": "O*NET-SOC Code\tRelated O*NET-SOC Code\tRelatedness Tier\tIndex\n"
@@ -66,6 +67,7 @@ def test_what_is_kept_of_the_tables(directory: Path) -> None:
         ["Inventory software", ["Inventory software"], 0, [0]],
         ["MEDITECH software (old)", ["=MEDITECH"], 0, [0]],
         ["Microsoft PowerPoint", ["Microsoft PowerPoint", "PowerPoint"], 3, [0, 1]],
+        ["Web Research", ["?Web Research"], 0, [0]],
     ]
 
 
