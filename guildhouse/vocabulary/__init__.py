@@ -7,7 +7,10 @@ other phrases for the same, and the reader by which rows say what is found in th
 from guildhouse.vocabulary.extraction import skills_in
 from guildhouse.vocabulary.occupations import Occupation, occupation_of
 from guildhouse.vocabulary.phrases import synonyms
-from guildhouse.vocabulary.rereading import Words, keeper, skills_of
+from guildhouse.vocabulary.rereading import Words, keeper, skills_of, vocabulary_at_hand
 from guildhouse.vocabulary.skills import skill_named
 
-__all__ = ["Occupation", "Words", "keeper", "occupation_of", "skill_named", "skills_in", "skills_of", "synonyms"]
+__all__ = [
+    "Occupation", "Words", "keeper", "occupation_of", "skill_named", "skills_in", "skills_of", "synonyms",
+    "vocabulary_at_hand",
+]  # fmt: skip

@@ -210,3 +210,20 @@ async def test_the_team_may_send_the_version_that_it_was_answered(cast: Cast) ->
 
 def test_there_is_one_reader_for_jobs_and_one_for_people() -> None:
     assert [each.name for each in app.HOUSE.readers if each.name.endswith("-words")] == ["profile-words", "job-words"]
+
+
+async def test_all_rows_that_a_new_vocabulary_empties_are_filled_again_each_once(cast: Cast) -> None:
+    """As a migration does it that brings one; the rows are more than the reader takes at a time."""
+    count = 2 * rereading.AT_A_TIME + 1
+    ops = [{"op": "create", "data": {"title": f"Barista {n}", "description": "Python"}} for n in range(count)]
+    assert (await cast.ada.made("/v1/jobs:batch", {"ops": ops}))["created"] == count
+    await by_hand(cast, "UPDATE jobs SET found_skills = NULL, version = version + 1")
+    pool = cast.server.database.pool
+    async with timeout(20):
+        while await pool.fetchval("SELECT count(*) FROM jobs WHERE found_skills IS NULL"):  # noqa: ASYNC110
+            await sleep(0.02)
+    await read_on(cast)
+    assert await pool.fetchval("SELECT count(*) FROM jobs WHERE found_skills = '{Python}' AND version = 3") == count
+    sql = """SELECT xid, count(*) FROM changes WHERE verb = 'words_read' AND row_id IN (SELECT id FROM jobs) GROUP BY xid"""
+    told = await pool.fetch(sql)
+    assert sum(each["count"] for each in told) == count and len(told) <= 10
