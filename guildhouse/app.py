@@ -11,7 +11,7 @@ from typing import Protocol
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from guildhouse import accounts, applications, jobs, organizations, places
+from guildhouse import accounts, applications, jobs, organizations, places, vocabulary
 from guildhouse.accounts.identity import Accounts
 from guildhouse.config import Config
 from guildhouse.jobs import pay_rates
@@ -58,7 +58,15 @@ KERNEL = Manifest(
 
 # Lower domains first: each may lean on those before it.
 HOUSE = House(
-    (KERNEL, places.manifest, accounts.manifest, organizations.manifest, jobs.manifest, applications.manifest)
+    (
+        KERNEL,
+        places.manifest,
+        vocabulary.manifest,
+        accounts.manifest,
+        organizations.manifest,
+        jobs.manifest,
+        applications.manifest,
+    )
 )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from guildhouse.jobs.carried import CARRY
 from guildhouse.jobs.city_coordinates import Latitude, Longitude, on_the_map, place_is_whole
 from guildhouse.jobs.pay import PAY, Amount, Period, YearlyAmount, comparable, salary_makes_sense
+from guildhouse.jobs.job_words import WORDS
 from guildhouse.kernel import store
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import Conflict, invalid
@@ -77,6 +78,8 @@ class Job(Row):
     yearly_pay_max: Mapped[float | None] = mapped_column(YearlyAmount)
     pay_rates: Mapped[str | None]
     skills: Mapped[list[str]]
+    found_skills: Mapped[list[str] | None]
+    occupation: Mapped[str | None]
     tags: Mapped[list[str]]
     opens_on: Mapped[date | None]
     closes_on: Mapped[date | None]
@@ -126,6 +129,8 @@ class Job(Row):
         Index("ix_jobs_external_id", "external_id"),
         Index("ix_jobs_person_id", "person_id"),
         Index("ix_jobs_skills", "skills", postgresql_using="gin"),
+        Index("ix_jobs_found_skills", "found_skills", postgresql_using="gin"),
+        Index("ix_jobs_occupation", "occupation"),
         Index("ix_jobs_tags", "tags", postgresql_using="gin"),
         Index("ix_jobs_scopes", "scopes", postgresql_using="gin"),
     )
@@ -135,6 +140,8 @@ class Read(ReadShape):
     """A job. Salaries are amounts of `salary_currency` per `salary_period`; `closes_on` is the last day to apply.
 
     `yearly_pay_min` and `yearly_pay_max` are what they are in a year, in the currency that `pay_rates` begins with.
+    `skills` are in the words of whoever posted it; `found_skills` are those that its words speak of, by one name each;
+    `occupation` is the code of the O*NET occupation that its title names, if it names one.
     """
 
     organization_id: str | None
@@ -159,6 +166,8 @@ class Read(ReadShape):
     yearly_pay_max: float | None
     pay_rates: str | None
     skills: list[str]
+    found_skills: list[str] | None
+    occupation: str | None
     tags: list[str]
     opens_on: date | None
     closes_on: date | None
@@ -237,6 +246,7 @@ async def derive(ctx: Context, before: Job | None, after: Job) -> Mapping[str, A
         "organization_name": await name_of_organization(ctx, after),
         **on_the_map(before, after),
         **comparable(after),
+        **await WORDS.derived(before, after),
     }
     if before is not None:
         published = before.status == "draft" and after.status == "open"
@@ -319,7 +329,7 @@ STAGES = Stages(
 
 jobs = Resource(
     table=Job,
-    shapes=Shapes(read=Read, create=Create, update=Update, derive=derive),
+    shapes=Shapes(read=Read, create=Create, update=Update, derive=derive, found=WORDS.found),
     scopes=seen_by,
     may=May(read=anyone, create=runs, change=runs, remove=runs | moderates, history=runs | moderates),
     rules=(salary_makes_sense, closes_after_it_opens, place_is_whole, opens_for_approved, opens_in_time),
@@ -327,15 +337,16 @@ jobs = Resource(
     find=Find(
         filter=(
             "status", "employment_type", "workplace", "organization_id", "city", "region", "country", "salary_min",
-            "salary_max", "salary_currency", "posted_at", "opens_on", "closes_on", "skills", "tags", "source",
-            "external_id", "title", "yearly_pay_min", "yearly_pay_max",
+            "salary_max", "salary_currency", "posted_at", "opens_on", "closes_on", "skills", "found_skills", "occupation",
+            "tags", "source", "external_id", "title", "yearly_pay_min", "yearly_pay_max",
         ),
         sort=("posted_at", "created_at", "title", "closes_on", "salary_max", "yearly_pay_min", "yearly_pay_max"),
         expand={"organization": "organizations"},
         text={"title": "A", "organization_name": "B", "skills": "B", "city": "C", "description": "C"},
         facets={
             "employment_type": (), "workplace": (), "organization_id": (), "country": (), "region": (), "city": (),
-            "skills": (), "status": (), "posted_at": (), "yearly_pay_max": (20_000, 30_000, 40_000, 60_000, 80_000, 120_000),
+            "skills": (), "found_skills": (), "occupation": (), "status": (), "posted_at": (),
+            "yearly_pay_max": (20_000, 30_000, 40_000, 60_000, 80_000, 120_000),
         },
         default="-posted_at",
         place=("latitude", "longitude"),

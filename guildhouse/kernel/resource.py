@@ -34,6 +34,7 @@ class Shapes:
     """The bodies: what is read, and what may be sent to create and to update (merge patch). Written out by hand.
 
     `derive` gives the columns the server sets; `audience` the scopes that see a field, if not all who see the row do.
+    What is `found` in the row's other fields, at each write anew, nobody takes back by itself.
     """
 
     read: type[BaseModel]
@@ -41,6 +42,7 @@ class Shapes:
     update: type[BaseModel] | None = None
     derive: Derive | None = None
     audience: Mapping[str, Audience] = field(default_factory=dict)
+    found: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -144,7 +144,7 @@ SESSIONS = [
     ("README",),
     ("first-hour", "import-jobs", "retention"),
     ("find-nearby", "api-basics", "search", "erase-a-person"),
-    ("move-in-move-out",),
+    ("move-in-move-out", "skills-and-titles"),
     ("backup-and-restore",),
     ("take-data-out",),
     ("move-between-servers",),
