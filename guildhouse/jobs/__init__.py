@@ -28,6 +28,11 @@ manifest = Manifest(
     tasks=(closing.CLOSE_OVERDUE, reckoning.RECKON_PAY, *pausing.tasks),
     schedules=(*closing.schedules, *reckoning.schedules),
     doors=(
-        *job_posting.doors, *board.doors, *feeds.doors, *place_suggestions.doors, *reckoning.doors, *occupation_door.doors,
+        *job_posting.doors,
+        *board.doors,
+        *feeds.doors,
+        *place_suggestions.doors,
+        *reckoning.doors,
+        *occupation_door.doors,
     ),
 )

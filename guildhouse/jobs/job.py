@@ -10,8 +10,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from guildhouse.jobs.carried import CARRY
 from guildhouse.jobs.city_coordinates import Latitude, Longitude, on_the_map, place_is_whole
-from guildhouse.jobs.pay import PAY, Amount, Period, YearlyAmount, comparable, salary_makes_sense
 from guildhouse.jobs.job_words import WORDS
+from guildhouse.jobs.pay import PAY, Amount, Period, YearlyAmount, comparable, salary_makes_sense
 from guildhouse.kernel import store
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import Conflict, invalid
