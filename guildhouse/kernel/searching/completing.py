@@ -9,11 +9,12 @@ from tantivy import Occur, Query
 
 from guildhouse.kernel.filters import values_known
 from guildhouse.kernel.searching.index_schema import Noun
-from guildhouse.kernel.searching.query_building import escaped, rows_seen
+from guildhouse.kernel.searching.query_building import all_of, escaped, rows_seen
 from guildhouse.kernel.searching.search_index import SearchIndex
 from guildhouse.kernel.searching.tokens import whole
 
 MOST_LETTERS = 100
+LOOKED_AT = 4  # times as many values as are suggested
 
 Suggestion = dict[str, Any]
 
@@ -72,9 +73,28 @@ class Completion:
                 continue
             known: dict[str, int] = {}
             for begin in forms:
-                field = f"{self.noun.name}={column}"
-                known |= dict(self.index.searcher.terms_with_prefix(field, begin, self.seen, self.limit))
-            yield from (self.suggestion(column, value, count) for value, count in known.items() if count)
+                known |= self.beginning(f"{self.noun.name}={column}", begin)
+            yield from (self.suggestion(column, value, count) for value, count in known.items())
+
+    def beginning(self, field: str, begin: str) -> dict[str, int]:
+        """Values that begin like this with how many rows have them that are seen, the most frequent ones.
+
+        The most frequent of all are looked at one by one; only where too few of these are seen, every value is.
+        """
+        searcher, schema = self.index.searcher, self.index.schema.built
+        frequent = searcher.terms_with_prefix(field, begin, None, LOOKED_AT * self.limit)
+        counts: dict[str, int] = {}
+        for value, _ in frequent:
+            query = all_of([Query.term_query(schema, field, value, "basic"), self.seen])
+            if count := searcher.search(query, 1).count:  # type: ignore[attr-defined]  # its stub lacks it
+                counts[value] = count
+            if len(counts) == self.limit:
+                return counts
+        if len(frequent) < LOOKED_AT * self.limit:
+            return counts
+        return {
+            value: count for value, count in searcher.terms_with_prefix(field, begin, self.seen, self.limit) if count
+        }
 
     def suggestion(self, column: str, value: str, count: int) -> Suggestion:
         """One of what is suggested."""
