@@ -11,7 +11,7 @@ from typing import Protocol
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from guildhouse import accounts, applications, jobs, organizations
+from guildhouse import accounts, applications, jobs, organizations, searches
 from guildhouse.accounts.identity import Accounts
 from guildhouse.config import Config
 from guildhouse.kernel import health, operation, telemetry
@@ -32,6 +32,7 @@ from guildhouse.kernel.manifest import House, Manifest
 from guildhouse.kernel.migrate import newest_revision
 from guildhouse.kernel.operating import chunks, undoing, working
 from guildhouse.kernel.retaining import hold, outlook, retained_file, retention, shelving
+from guildhouse.kernel.searching.heard import EarLoop
 from guildhouse.kernel.server import Server
 from guildhouse.kernel.storage import files_of
 from guildhouse.kernel.tasks import Workers, feeder
@@ -53,7 +54,9 @@ KERNEL = Manifest(
 )  # fmt: skip
 
 # Lower domains first: each may lean on those before it.
-HOUSE = House((KERNEL, accounts.manifest, organizations.manifest, jobs.manifest, applications.manifest))
+HOUSE = House(
+    (KERNEL, accounts.manifest, searches.manifest, organizations.manifest, jobs.manifest, applications.manifest)
+)
 
 
 class Runs(Protocol):
@@ -102,13 +105,13 @@ async def running(config: Config, dsn: str) -> AsyncIterator[Running]:
 
 @asynccontextmanager
 async def spine(server: Server, wake: Wake) -> AsyncIterator[None]:
-    """What runs beside the requests: the wake-up, the sequencer, the tail, the readers, and the workers."""
+    """What runs beside the requests: the wake-up, the sequencer, the tail, the ear, the readers, and the workers."""
     stop = asyncio.Event()
     sequencer = Sequencer(server.database, wake)
     telemetry.watch(server, sequencer)
     loops = [ReaderLoop(reader, server.database, wake) for reader in (feeder(HOUSE), *HOUSE.readers)]
     workers = [Workers(server)] if server.config.workers == "inside" else []
-    running: list[Runs] = [wake, sequencer, server.tail, *loops, *workers]
+    running: list[Runs] = [wake, sequencer, server.tail, EarLoop(server), *loops, *workers]
     tasks = [asyncio.create_task(each.run(stop), name=type(each).__name__) for each in running]
     try:
         yield

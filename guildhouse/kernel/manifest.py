@@ -14,6 +14,7 @@ from guildhouse.kernel.resource import Resource, Verb
 
 if TYPE_CHECKING:
     from guildhouse.kernel.door import Door
+    from guildhouse.kernel.searching.heard import Hearer
     from guildhouse.kernel.tasks import Schedule, Task
 
 
@@ -32,18 +33,20 @@ class Grant:
 class Manifest:
     """One domain: its nouns, verbs, doors written by hand, readers of the log, background tasks and their schedules.
 
-    `grants` are asked for the scopes of a person who signs in; `pages` are what people open in a browser.
+    A reader is made for each process, out of the house whose nouns it may follow. `grants` are asked for the scopes of a
+    person who signs in; `pages` are what people open in a browser; `hearers` are told of what was searched.
     """
 
     name: str
     resources: Sequence[Resource[Any]] = ()
     verbs: Sequence[Verb] = ()
-    readers: Sequence[Reader] = ()
+    readers: Sequence[Callable[["House"], Reader]] = ()
     tasks: Sequence["Task"] = ()
     schedules: Sequence["Schedule"] = ()
     doors: Sequence["Door"] = ()
     pages: Sequence[APIRouter] = ()
     grants: Sequence[Grant] = ()
+    hearers: Sequence["Hearer"] = ()
 
 
 @dataclass(frozen=True)
@@ -70,10 +73,10 @@ class House:
         """Every verb by (table name, verb)."""
         return {(verb.on.name, verb.name): verb for domain in self.domains for verb in domain.verbs}
 
-    @cached_property
+    @property
     def readers(self) -> Sequence[Reader]:
-        """Every reader of the log."""
-        return [reader for domain in self.domains for reader in domain.readers]
+        """Every reader of the log, made anew: what one remembers is of one process and one database."""
+        return [make(self) for domain in self.domains for make in domain.readers]
 
     @cached_property
     def tasks(self) -> Mapping[str, "Task"]:
@@ -89,6 +92,11 @@ class House:
     def grants(self) -> Sequence[Grant]:
         """Every grant."""
         return [grant for domain in self.domains for grant in domain.grants]
+
+    @cached_property
+    def hearers(self) -> Sequence["Hearer"]:
+        """Everyone who is told of what was searched."""
+        return [hearer for domain in self.domains for hearer in domain.hearers]
 
     async def scopes_of(self, connection: Connection, person_id: str) -> set[str]:
         """Every scope that a person holds, over all domains."""

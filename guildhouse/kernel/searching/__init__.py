@@ -1,0 +1,1 @@
+"""Searching: rows found by words."""

@@ -1,0 +1,77 @@
+"""Asking: what a saved search asks of a list, judged by the very functions that the list itself uses."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from guildhouse.kernel.actor import Actor
+from guildhouse.kernel.context import Context
+from guildhouse.kernel.errors import BadRequest, Denied, Fault, UnknownParameter, invalid, raise_if
+from guildhouse.kernel.filters import Condition, conditions
+from guildhouse.kernel.manifest import House
+from guildhouse.kernel.pages import parse_sort
+from guildhouse.kernel.resource import Resource
+
+# How rows are shown, not which: a search is kept with the order it is best read in, and decides nothing by it.
+ORDER = "sort"
+RESERVED = frozenset({ORDER})
+
+
+def searchable(house: House) -> dict[str, Resource[Any]]:
+    """The nouns that can be asked about, by their tables' names: what people look for, not what a server works with."""
+    return {
+        name: resource
+        for name, resource in house.resources.items()
+        if (resource.find.filter or resource.find.text) and not resource.carry.stays
+    }
+
+
+def asked_of(ctx: Context, noun: str) -> Resource[Any]:
+    """The list that a search asks, as addresses or the log name it. Raises where there is none that the actor may read."""
+    known = searchable(ctx.house)
+    resource = known.get(noun.replace("-", "_"))
+    if resource is None:
+        names = ", ".join(each.path for each in known.values())
+        raise invalid("/resource", "unknown-list", "there is no such list to search; there are: {known}", known=names)
+    if not may_read(ctx.actor, resource):
+        raise Denied
+    return resource
+
+
+def may_read(actor: Actor, resource: Resource[Any]) -> bool:
+    """Whether the actor may open a list at all."""
+    return resource.may.read(actor, None) and actor.can(f"{resource.name}.read")
+
+
+def check_query(resource: Resource[Any], query: Mapping[str, str]) -> None:
+    """Raise every fault of a query at its place, in the words of the list."""
+    faults = []
+    for name, text in query.items():
+        try:
+            check_parameter(resource, name, text)
+        except BadRequest as problem:
+            pointer = "/query/" + name.replace("~", "~0").replace("/", "~1")
+            faults.append(Fault(pointer[:200], problem.code(), problem.detail(), problem.values))
+    raise_if(faults)
+
+
+def check_parameter(resource: Resource[Any], name: str, text: str) -> None:
+    """Raise what a list would say of this one parameter."""
+    if "\0" in name or "\0" in text:
+        known = ", ".join(sorted({*resource.find.filter, *RESERVED}))
+        raise UnknownParameter(name=name.replace("\0", ""), known=known)
+    if name == ORDER:
+        parse_sort(resource, text)
+    else:
+        conditions(resource, [(name, text)], RESERVED)
+
+
+def conditions_of(resource: Resource[Any], query: Mapping[str, str]) -> list[Condition]:
+    """What a row fulfils that the query finds, as of now: `within` the last week is another time each time."""
+    return conditions(resource, list(query.items()), RESERVED)
+
+
+def address_of(resource: Resource[Any], query: Mapping[str, str]) -> str:
+    """Where the search is run by hand: the list, with the query. Equal queries have equal addresses."""
+    asked = urlencode(sorted(query.items()))
+    return f"/v1/{resource.path}?{asked}" if asked else f"/v1/{resource.path}"
