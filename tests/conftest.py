@@ -186,6 +186,7 @@ async def emptied(server: Server) -> None:
         await connection.execute("SET LOCAL session_replication_role = replica")
         for table in EMPTIED:
             await connection.execute(f'DELETE FROM "{table}"')
+    server.ear.heard.clear()
     server.identity.memory.forget_all()  # type: ignore[attr-defined]
 
 

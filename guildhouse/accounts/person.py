@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
-from sqlalchemy import CheckConstraint, Index, select
+from sqlalchemy import CheckConstraint, Index, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from guildhouse.accounts.roles import ROLES
@@ -67,6 +67,7 @@ class Person(Row):
     website: Mapped[str | None]
     skills: Mapped[list[str]]
     listed: Mapped[bool] = mapped_column(default=True)
+    keeps_searches: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
     audience: Mapped[dict[str, Any]]
 
     __table_args__ = (
@@ -97,6 +98,7 @@ class Read(ReadShape):
     website: str | None
     skills: list[str] | None
     listed: bool
+    keeps_searches: bool | None
     audience: dict[str, str] | None
 
 
@@ -110,7 +112,10 @@ class Create(Shape):
 
 
 class Update(Shape):
-    """Change your profile. `audience` says for a field who sees it, null for the default; `listed: false` hides you."""
+    """Change your profile. `audience` says for a field who sees it, null for the default; `listed: false` hides you.
+
+    With `keeps_searches: false` nothing is kept of what you search from then on.
+    """
 
     name: Line = ""
     language: Literal["en", "zh-TW"] = "en"
@@ -122,6 +127,7 @@ class Update(Shape):
     website: Url | None = None
     skills: list[Tag] = Field(default_factory=list, max_length=100)
     listed: bool = True
+    keeps_searches: bool = True
     audience: dict[str, Eyes | None] = Field(default_factory=dict)
 
 
@@ -140,6 +146,11 @@ def eyes(person_id: str, chosen: str) -> Iterable[str]:
 def audience_of(field: str) -> Audience:
     """The scopes that see a field of the profile, as its person chose."""
     return lambda row: eyes(row.id, row.audience.get(field, PROFILE[field]))
+
+
+def own(row: Person) -> Iterable[str]:
+    """The scope of the person, and of nobody else."""
+    return [scope("person", row.id)]
 
 
 async def derive(_ctx: Context, before: Person | None, after: Person) -> Mapping[str, Any]:
@@ -192,7 +203,7 @@ people = Resource(
         create=Create,
         update=Update,
         derive=derive,
-        audience={**{name: audience_of(name) for name in PROFILE}, "audience": lambda row: [scope("person", row.id)]},
+        audience={name: audience_of(name) for name in PROFILE} | dict.fromkeys(("audience", "keeps_searches"), own),
     ),
     scopes=lambda row: [scope("person", row.id), "moderators", *([MEMBERS] if row.listed else [])],
     may=May(create=anyone, change=is_self, remove=is_self | holds("people.admin"), history=is_self | moderates),

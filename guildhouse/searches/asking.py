@@ -27,14 +27,20 @@ def searchable(house: House) -> dict[str, Resource[Any]]:
 
 
 def asked_of(ctx: Context, noun: str) -> Resource[Any]:
-    """The list that a search asks, as addresses or the log name it. Raises where there is none that the actor may read."""
-    known = searchable(ctx.house)
+    """The list that a search asks, if the actor may read it. Raises what `list_of` does, and `Denied`."""
+    resource = list_of(ctx.house, noun)
+    if not may_read(ctx.actor, resource):
+        raise Denied
+    return resource
+
+
+def list_of(house: House, noun: str) -> Resource[Any]:
+    """The list of a noun, as addresses or the log name it. Raises what says which there are."""
+    known = searchable(house)
     resource = known.get(noun.replace("-", "_"))
     if resource is None:
         names = ", ".join(each.path for each in known.values())
         raise invalid("/resource", "unknown-list", "there is no such list to search; there are: {known}", known=names)
-    if not may_read(ctx.actor, resource):
-        raise Denied
     return resource
 
 

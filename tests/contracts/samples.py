@@ -7,6 +7,7 @@ from typing import Any
 
 from guildhouse.kernel.retaining.retention import purge_one
 from guildhouse.kernel.retaining.shelving import shelve
+from guildhouse.kernel.searching.heard import Searched
 from guildhouse.kernel.tasks import Work
 from tests.cast import Caller, Cast
 
@@ -231,6 +232,12 @@ async def search_match(cast: Cast) -> Sample:
     return Sample(cast.ada, rows[0], cast.cleo, None, {"seen_at": "2026-11-20T08:00:00Z"})
 
 
+async def recent_search(cast: Cast) -> Sample:
+    cast.server.ear.hear(Searched("jobs", "精密機械 engineer", cast.ada.id, 3, 3, 12.5, {"status": "open"}))
+    await cast.server.ear.tell(cast.server)
+    return Sample(cast.ada, (await cast.ada.get("/v1/recent-searches")).json()["data"][0], cast.cleo)
+
+
 async def import_(cast: Cast) -> Sample:
     response = await cast.ada.client.post("/v1/imports?resource=reminders&name=calls.csv", content=b"text\nCall Ben\n")
     assert response.status_code == 202, response.text
@@ -285,6 +292,7 @@ SAMPLES: dict[str, Make] = {
     "exports": export,
     "holds": hold,
     "retained_files": retained_file,
+    "recent_searches": recent_search,
     "saved_searches": saved_search,
     "search_matches": search_match,
     "backups": backup,
