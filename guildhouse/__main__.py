@@ -253,6 +253,13 @@ def replay(reader: str, position: Annotated[int, typer.Argument(help="The number
 
 
 @cli.command()
+def reindex() -> None:
+    """Build the search index anew, while the old one goes on to answer; for when it finds what it should not."""
+    mending.reindex(config.load())
+    say("The server builds a new index now, or when it starts next. `/ready` and the log say when it is there.")
+
+
+@cli.command()
 def retry() -> None:
     """Put the background tasks that were given up into the queue again."""
     with present_database(config.load(), say) as dsn:

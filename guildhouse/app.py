@@ -32,7 +32,9 @@ from guildhouse.kernel.manifest import House, Manifest
 from guildhouse.kernel.migrate import newest_revision
 from guildhouse.kernel.operating import chunks, undoing, working
 from guildhouse.kernel.retaining import hold, outlook, retained_file, retention, shelving
+from guildhouse.kernel.searching.following_index import IndexFollower
 from guildhouse.kernel.searching.heard import EarLoop
+from guildhouse.kernel.searching.search_doors import search_doors
 from guildhouse.kernel.server import Server
 from guildhouse.kernel.storage import files_of
 from guildhouse.kernel.tasks import Workers, feeder
@@ -46,6 +48,7 @@ KERNEL = Manifest(
     verbs=(*operation.verbs, *import_.verbs, *export.verbs, *hold.verbs),
     doors=(
         *chunks.doors, *undoing.doors, *import_doors.doors, *export_file.doors, *retained_file.doors, *outlook.doors,
+        *search_doors(operation.operations),
     ),
     tasks=(*working.tasks, *importing.tasks, *making.tasks, *retention.tasks, *shelving.tasks, *taking.tasks),
     schedules=(
@@ -111,7 +114,8 @@ async def spine(server: Server, wake: Wake) -> AsyncIterator[None]:
     telemetry.watch(server, sequencer)
     loops = [ReaderLoop(reader, server.database, wake) for reader in (feeder(HOUSE), *HOUSE.readers)]
     workers = [Workers(server)] if server.config.workers == "inside" else []
-    running: list[Runs] = [wake, sequencer, server.tail, EarLoop(server), *loops, *workers]
+    follower = IndexFollower(server.search, server.database, wake, server.config.data / "search")
+    running: list[Runs] = [wake, sequencer, server.tail, follower, EarLoop(server), *loops, *workers]
     tasks = [asyncio.create_task(each.run(stop), name=type(each).__name__) for each in running]
     try:
         yield

@@ -209,7 +209,12 @@ people = Resource(
     may=May(create=anyone, change=is_self, remove=is_self | holds("people.admin"), history=is_self | moderates),
     rules=(audience_names_fields, an_admin_stays),
     stages=STAGES,
-    find=Find(filter=("name", "role", "status"), sort=("created_at", "name")),
+    find=Find(
+        filter=("name", "role", "status"),
+        sort=("created_at", "name"),
+        text={"name": "A", "headline": "B", "skills": "B", "city": "C", "about": "C"},
+        facets={"role": ()},
+    ),
     log=Log(hidden=("password_hash",), personal=("email", "name", "headline", "about", "phone", "city", "website")),
     carry=Carry(
         key=("email",),

@@ -7,10 +7,12 @@ from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.adapters.persistence.queries import Queries
 
 from guildhouse.app import HOUSE
+from guildhouse.config import Config
 from guildhouse.kernel.db import Database, Note
 from guildhouse.kernel.errors import NotDone
 from guildhouse.kernel.log.readers.reader import NoDeadLetter, ReaderLoop
 from guildhouse.kernel.log.wake import Wake
+from guildhouse.kernel.searching.following_index import WANTED
 from guildhouse.kernel.tasks import feeder
 
 
@@ -28,6 +30,13 @@ async def replay(dsn: str, name: str, pos: int) -> None:
         raise NotDone(f"{name} failed again, and nothing was changed: {error!r}.") from error
     finally:
         await database.close()
+
+
+def reindex(settings: Config) -> None:
+    """Ask the server of this data directory for a new search index."""
+    place = settings.data / "search"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / WANTED).touch()
 
 
 async def retry(dsn: str) -> int:

@@ -335,6 +335,10 @@ jobs = Resource(
         sort=("posted_at", "created_at", "title", "closes_on", "salary_max"),
         expand={"organization": "organizations"},
         text={"title": "A", "organization_name": "B", "skills": "B", "city": "C", "description": "C"},
+        facets={
+            "employment_type": (), "workplace": (), "organization_id": (), "country": (), "region": (), "city": (),
+            "skills": (), "status": (), "posted_at": (),
+        },
         default="-posted_at",
     ),
     carry=CARRY,

@@ -112,8 +112,8 @@ def new_row_lacks_a_value(_house: House, resource: Resource[Any]) -> Iterator[st
 
 
 def found_column_is_unknown(_house: House, resource: Resource[Any]) -> Iterator[str]:
-    """A filter, a sort or the text search names a column that does not exist. Correct the name in `find`."""
-    named = dict.fromkeys([*resource.find.filter, *resource.find.sort, *resource.find.text])
+    """A filter, a sort, a facet or the text search names a column that does not exist. Correct the name in `find`."""
+    named = dict.fromkeys([*resource.find.filter, *resource.find.sort, *resource.find.text, *resource.find.facets])
     yield from (f"`{name}` is in `find`" for name in named if name not in resource.columns)
 
 
@@ -140,11 +140,12 @@ def indexed(table: sa.Table) -> tuple[set[str], set[str]]:
 
 
 def found_column_leaks(_house: House, resource: Resource[Any]) -> Iterator[str]:
-    """One can filter or sort by a column that not everybody sees. The answer would tell what the column hides: take it
-    out of `find`."""
-    secret = {*resource.shapes.audience, *resource.log.hidden}
-    named = dict.fromkeys([*resource.find.filter, *resource.find.sort, *resource.find.text])
-    yield from (f"`{name}` is in `find`" for name in named if name in secret)
+    """One can filter, sort or count by a column that not everybody sees, or search one that is hidden from the log. The
+    answer would tell what the column hides: take it out of `find`."""
+    named = dict.fromkeys([*resource.find.filter, *resource.find.sort, *resource.find.facets])
+    told = [name for name in named if name in resource.shapes.audience]
+    hidden = [name for name in dict.fromkeys([*named, *resource.find.text]) if name in resource.log.hidden]
+    yield from (f"`{name}` is in `find`" for name in dict.fromkeys([*told, *hidden]))
 
 
 def default_order_is_wrong(_house: House, resource: Resource[Any]) -> Iterator[str]:

@@ -5,7 +5,7 @@ Only columns that the declaration allows, only these operators, and every value 
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from math import isfinite
@@ -29,10 +29,14 @@ class WrongOperator(BadRequest):
 
 @dataclass(frozen=True)
 class Condition:
-    """One filter: a piece of SQL in which `?` stands for each of the values."""
+    """One filter: a piece of SQL in which `?` stands for each of the values.
+
+    Where it is about one column, `on` says which, and by which operator: so that the search index can judge it, too.
+    """
 
     sql: str
     values: tuple[Any, ...]
+    on: tuple[str, str] | None = None
 
 
 ORDERED = ("eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "isnull", "between")
@@ -86,6 +90,19 @@ def parse_name(name: str) -> tuple[str, str]:
 
 def condition(column: sa.Column[Any], operator: str, text: str, allowed: tuple[str, ...] = ()) -> Condition:
     """One condition on one column; where only some values are `allowed`, others are refused rather than never found."""
+    found = judged(column, operator, text, allowed)
+    return replace(found, on=(column.name, told(column, operator, text)))
+
+
+def told(column: sa.Column[Any], operator: str, text: str) -> str:
+    """The operator by a name that means one thing: `contains` of a list is `all`, `isnull=false` is `there`."""
+    if operator == "isnull":
+        return "" if isinstance(column.type, sa.ARRAY) else "null" if text == "true" else "there"
+    return "all" if operator == "contains" and isinstance(column.type, sa.ARRAY) else operator
+
+
+def judged(column: sa.Column[Any], operator: str, text: str, allowed: tuple[str, ...]) -> Condition:
+    """The condition in SQL."""
     known = operators(column.type)
     if operator not in known:
         raise WrongOperator(column=column.name, operator=operator, known=", ".join(known))

@@ -87,18 +87,26 @@ def encode_row(row: "Values", format_: str) -> bytes:
     return dumps(row)
 
 
-def encode_page(rows: Sequence["Values"], page: Mapping[str, Any], paths: Sequence[str], format_: str) -> bytes:
+def encode_page(
+    rows: Sequence["Values"],
+    page: Mapping[str, Any],
+    paths: Sequence[str],
+    format_: str,
+    beside: Mapping[str, Any] | None = None,
+) -> bytes:
     """A page. NDJSON and CSV carry rows only; the way to the next page is in the Link header.
 
-    `paths` are the columns of a CSV: `title`, `organization.name`.
+    `paths` are the columns of a CSV: `title`, `organization.name`; `beside` is what else a page of JSON has.
     """
     if format_ == JSON:
-        return b'{"data":' + dumps(rows) + b',"page":' + dumps(page) + b"}"
+        more = b"," + dumps(beside)[1:] if beside else b"}"
+        return b'{"data":' + dumps(rows) + b',"page":' + dumps(page) + more
     if format_ == NDJSON:
         return encode_lines(rows)
     if format_ == CSV:
         return csv_line(paths) + encode_csv(rows, paths)
-    return ormsgpack.packb({"data": [dict(row) for row in rows], "page": page}, option=ormsgpack.OPT_UTC_Z)
+    whole = {"data": [dict(row) for row in rows], "page": page, **(beside or {})}
+    return ormsgpack.packb(whole, option=ormsgpack.OPT_UTC_Z)
 
 
 def encode_lines(rows: Iterable["Values"]) -> bytes:

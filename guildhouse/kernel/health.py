@@ -203,6 +203,17 @@ def before_last(schedule: str) -> datetime:
     return times.get_prev(datetime)
 
 
+async def search(server: Server, connection: Connection) -> Check:
+    """Whether the search index answers, and how far it is behind the log; without it the database searches, slower."""
+    head = await connection.fetchval("SELECT coalesce(max(pos), 0) FROM change_pos")
+    behind = max(0, head - server.search.pos)
+    if server.search.index is None:
+        return Check(status="warn", detail={"engine": "database"})
+    return Check(
+        status="pass" if behind < LATE * 1000 else "warn", detail={"engine": "index", "changes_behind": behind}
+    )
+
+
 LOOKS: Mapping[str, Look] = {
     "sequencer": sequencer,
     "tail": tail,
@@ -210,6 +221,7 @@ LOOKS: Mapping[str, Look] = {
     "tasks": tasks,
     "files": files,
     "backups": backups,
+    "search": search,
 }
 
 

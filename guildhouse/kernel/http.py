@@ -126,10 +126,9 @@ class Api:
 
     def find(self, path: str) -> tuple[dict[str, Door], str] | None:
         """The doors at an address by method, and the row's id, or a slug, in it; None for an address without doors."""
+        if methods := self.by_path.get(path):
+            return methods, ""
         parts = path.split("/")
-        if len(parts) == 3:
-            methods = self.by_path.get(path)
-            return (methods, "") if methods else None
         if not 4 <= len(parts) <= 5:
             return None
         parts[3], row_id = "{id}", parts[3]

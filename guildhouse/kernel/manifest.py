@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fastapi import APIRouter
 from sqlalchemy.orm import configure_mappers
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from guildhouse.kernel.door import Door
     from guildhouse.kernel.searching.heard import Hearer
     from guildhouse.kernel.tasks import Schedule, Task
+
+
+# (words in small letters, one blank between them) -> other ways to say the same, the best first.
+Synonyms: TypeAlias = Callable[[str], Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,8 @@ class Manifest:
     """One domain: its nouns, verbs, doors written by hand, readers of the log, background tasks and their schedules.
 
     A reader is made for each process, out of the house whose nouns it may follow. `grants` are asked for the scopes of a
-    person who signs in; `pages` are what people open in a browser; `hearers` are told of what was searched.
+    person who signs in; `pages` are what people open in a browser; `synonyms` are asked by the search for other words,
+    `hearers` told of what was searched.
     """
 
     name: str
@@ -47,6 +52,7 @@ class Manifest:
     pages: Sequence[APIRouter] = ()
     grants: Sequence[Grant] = ()
     hearers: Sequence["Hearer"] = ()
+    synonyms: Sequence[Synonyms] = ()
 
 
 @dataclass(frozen=True)
@@ -97,6 +103,11 @@ class House:
     def hearers(self) -> Sequence["Hearer"]:
         """Everyone who is told of what was searched."""
         return [hearer for domain in self.domains for hearer in domain.hearers]
+
+    def synonyms_of(self, phrase: str) -> list[str]:
+        """Other ways to say these words, as all domains know them."""
+        known = [other for domain in self.domains for ask in domain.synonyms for other in ask(phrase)]
+        return list(dict.fromkeys(known))
 
     async def scopes_of(self, connection: Connection, person_id: str) -> set[str]:
         """Every scope that a person holds, over all domains."""

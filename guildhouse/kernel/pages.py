@@ -125,8 +125,11 @@ def seal(secret: bytes, binding: bytes, cursor: Cursor) -> str:
     return urlsafe_b64encode(tag(secret, binding, body) + body).decode().rstrip("=")
 
 
-def unseal(secret: bytes, binding: bytes, text: str, order: Sequence[Order], resource: Resource[Any]) -> Cursor:
-    """The cursor that a text holds; raises `CursorMismatch` for one that is forged, damaged or of another query."""
+def unseal(secret: bytes, binding: bytes, text: str, kinds: tuple[Sequence[Order], Resource[Any]] | None) -> Cursor:
+    """The cursor that a text holds; raises `CursorMismatch` for one that is forged, damaged or of another query.
+
+    `kinds` are the columns whose values it has; None for one of a search, whose values are plain.
+    """
     try:
         raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except ValueError as error:
@@ -135,8 +138,13 @@ def unseal(secret: bytes, binding: bytes, text: str, order: Sequence[Order], res
     if not hmac.compare_digest(raw[:TAG_BYTES], tag(secret, binding, body)):
         raise CursorMismatch
     backwards, *values = orjson.loads(body)
-    kinds = [resource.columns[each.column].type for each in order]
-    return Cursor(tuple(revive(kind, value) for kind, value in zip(kinds, values, strict=True)), backwards)
+    if kinds is None:
+        return Cursor(tuple(values), backwards)
+    order, resource = kinds
+    if len(values) != len(order):
+        raise CursorMismatch  # of the same query, when it was answered in another way
+    types = [resource.columns[each.column].type for each in order]
+    return Cursor(tuple(revive(kind, value) for kind, value in zip(types, values, strict=True)), backwards)
 
 
 def tag(secret: bytes, binding: bytes, body: bytes) -> bytes:

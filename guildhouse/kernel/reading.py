@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from guildhouse.kernel import pages
 from guildhouse.kernel.answer import Answer
+from guildhouse.kernel.db import Connection
 from guildhouse.kernel.errors import BadRequest, NotFound, Unavailable, UnknownParameter
 from guildhouse.kernel.etag import list_etag, matches, row_etag
 from guildhouse.kernel.fields import Selection, select_fields
@@ -13,6 +14,9 @@ from guildhouse.kernel.filters import Condition, conditions
 from guildhouse.kernel.formats import LIST_FORMATS, MEDIA_TYPES, ROW_FORMATS, choose_format, encode_page, encode_row
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource
+from guildhouse.kernel.searching.finding import Finding
+from guildhouse.kernel.searching.search_answer import about_search
+from guildhouse.kernel.searching.sought import Sought, parameters_of, sought_of
 from guildhouse.kernel.select import (
     LIVE,
     TRASH,
@@ -44,30 +48,63 @@ class PositionNotReached(Unavailable):
 async def list_rows(call: Call, resource: Resource[Any]) -> Answer:
     """One page of the rows that the actor sees."""
     form = choose_format(call.header("accept"), call.param("format"), LIST_FORMATS)
-    asked = listing_of(call, resource)
+    sought = sought_of(call, resource)
+    asked = listing_of(call, resource, sought)
     await wait_for_position(call)
-    etag = etag_of_list(call, resource, asked, form)
+    if sought:
+        await wait_for_index(call)
+    etag = etag_of_list(call, resource, asked, form, sought)
     if matches(call.header("if-none-match"), etag):
         return Answer(304, headers={"ETag": etag, "Vary": VARY})
+    if sought and (kept := call.server.search.answers.get(call.scope["path"], etag)):
+        return kept
     async with call.server.database.reading() as connection:
+        answer = await list_answer(call, resource, asked, form, etag, connection, sought)
+    if sought:
+        call.server.search.answers.keep(call.scope["path"], etag, answer)
+    return answer
+
+
+async def list_answer(
+    call: Call,
+    resource: Resource[Any],
+    asked: Listing,
+    form: str,
+    etag: str,
+    connection: Connection,
+    sought: Sought | None,
+) -> Answer:
+    """The page as an answer; of a search, with what is told about it."""
+    beside: dict[str, Any] = {}
+    if sought:
+        finding = Finding(call.server.search, connection, resource, call.actor, asked, sought)
+        found = await finding.find() if sought.asked else None
+        page = found.page if found else await fetch_page(connection, resource, call.actor, asked)
+    else:
         page = await fetch_page(connection, resource, call.actor, asked)
-        rows = await rendered(call.server.house, connection, resource, call.actor, page.rows, asked.selection)
-        total = await total_of(call, connection, resource, asked)
+    rows = await rendered(call.server.house, connection, resource, call.actor, page.rows, asked.selection)
+    if sought:
+        beside = {"search": await about_search(finding, found, rows, call.language)}
+    total = {"total": found.total} if sought and found and found.total is not None else {}
+    total = total or await total_of(call, connection, resource, asked)
     links = links_of(call, resource, page)
     about = {**links, "has_more": page.next is not None, "limit": asked.limit, **total}
     headers = {"ETag": etag, "Vary": VARY, "Cache-Control": "private, no-cache", **link_header(call, links)}
     if total:
         headers["Total-Count"] = str(total["total"])  # for the formats that carry rows only
-    return Answer(200, encode_page(rows, about, asked.selection.paths, form), MEDIA_TYPES[form], headers)
+    body = encode_page(rows, about, asked.selection.paths, form, beside)
+    return Answer(200, body, MEDIA_TYPES[form], headers)
 
 
-def listing_of(call: Call, resource: Resource[Any]) -> Listing:
+def listing_of(call: Call, resource: Resource[Any], sought: Sought | None = None) -> Listing:
     """What the query string asks for."""
     selection = select_fields(call.server.house, resource, call.param("fields"), call.param("expand"))
-    order = pages.parse_sort(resource, call.param("sort"))
-    where = conditions(resource, call.query, LIST_PARAMETERS) if call.query else []
+    order = pages.parse_sort(resource, None if sought and sought.by_relevance else call.param("sort"))
+    known = LIST_PARAMETERS | parameters_of(resource)
+    where = conditions(resource, call.query, known) if call.query else []
     text = call.param("cursor")
-    cursor = pages.unseal(cursor_key(call), binding_of(call, resource), text, order, resource) if text else None
+    kinds = None if sought and sought.asked else (order, resource)
+    cursor = pages.unseal(cursor_key(call), binding_of(call, resource), text, kinds) if text else None
     return Listing(
         selection, (live_or_trash(call.param("trash")), *where), order, pages.parse_limit(call.param("limit")), cursor
     )
@@ -91,15 +128,23 @@ def binding_of(call: Call, resource: Resource[Any]) -> bytes:
     return "\0\0".join([resource.name, *rest]).encode()
 
 
-def etag_of_list(call: Call, resource: Resource[Any], asked: Listing, form: str) -> str:
-    """The list's ETag: the log's position, as far as this actor sees, over the resources that the answer shows."""
+def etag_of_list(call: Call, resource: Resource[Any], asked: Listing, form: str, sought: Sought | None = None) -> str:
+    """The list's ETag: the log's position, as far as this actor sees, over the resources that the answer shows.
+
+    A search shows no more than the index has: where that is behind, its position stands for the answer.
+    """
     shown = [resource.name, *(resource.find.expand[name] for name in asked.selection.expand)]
     position = max(call.server.tail.last(name, call.actor.scopes) for name in shown)
+    if sought:
+        position = min(position, call.server.search.pos) if call.server.search.index else -position
     scopes = ",".join(sorted(call.actor.scopes))
     query = call.scope["query_string"].decode("latin-1")
     # What is `within` the last week changes while nothing else does: such a list is new every minute.
-    minute = str(int(time() // 60)) if "within" in query else ""
-    return list_etag(position, call.server.tail.epoch, query, form, scopes, minute, call.prefer.get("count", ""))
+    minute = str(int(time() // 60)) if "within" in query or sought else ""
+    language = call.language if sought else ""
+    return list_etag(
+        position, call.server.tail.epoch, query, form, scopes, minute, call.prefer.get("count", ""), language
+    )
 
 
 async def total_of(call: Call, connection: Any, resource: Resource[Any], asked: Listing) -> dict[str, int]:
@@ -126,6 +171,14 @@ def link_header(call: Call, links: dict[str, str | None]) -> dict[str, str]:
     start = f"<{call.scope['path']}?{rest}{'&' if rest else ''}cursor="  # a cursor is of characters that need no escape
     found = [f'{start}{cursor}>; rel="{rel}"' for rel, cursor in links.items() if cursor]
     return {"Link": ", ".join(found)} if found else {}
+
+
+async def wait_for_index(call: Call) -> None:
+    """`Wait-For`, of a search: answer only once the index has all that this process has seen of the log."""
+    if call.header("wait-for") is None:
+        return
+    if not await call.server.search.has_reached(call.server.tail.epoch, call.server.tail.pos):
+        raise PositionNotReached
 
 
 async def read_row(call: Call, resource: Resource[Any]) -> Answer:

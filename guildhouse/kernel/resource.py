@@ -63,13 +63,16 @@ class May:
 class Find:
     """How rows are found: the columns one may filter and sort by, and what `expand` follows (field -> resource).
 
-    `expand={"job": "jobs"}` follows the column `job_id`. `default` is the order of a list that asks for none.
+    `expand={"job": "jobs"}` follows the column `job_id`. `default` is the order of a list that asks for none. `text` are
+    the columns whose words are searched, with their weights A to D; the first is the title. `facets` are the columns whose
+    values are counted; a number's value says where its bands end, in order.
     """
 
     filter: tuple[str, ...] = ()
     sort: tuple[str, ...] = ()
     expand: Mapping[str, str] = field(default_factory=dict)
-    text: Mapping[str, str] = field(default_factory=dict)
+    text: Mapping[str, Literal["A", "B", "C", "D"]] = field(default_factory=dict)
+    facets: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     default: str = "-created_at"
 
 

@@ -15,6 +15,7 @@ from guildhouse.kernel.log.readers.tail import Tail
 from guildhouse.kernel.log.readers.watchers import Watchers
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.remembered import Remembered
+from guildhouse.kernel.searching.engine import Engine
 from guildhouse.kernel.searching.heard import Ear
 
 if TYPE_CHECKING:
@@ -52,6 +53,11 @@ class Server:
     keys: dict[str, bytes] = field(default_factory=dict)
     remembered: Remembered = field(default_factory=Remembered)
     ear: Ear = field(default_factory=Ear)
+
+    @cached_property
+    def search(self) -> Engine:
+        """The search of this process."""
+        return Engine(self.house)
 
     @cached_property
     def watchers(self) -> Watchers:

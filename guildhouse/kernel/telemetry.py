@@ -57,6 +57,14 @@ READER_LAG = Gauge("guildhouse_reader_lag", "Changes a reader has yet to read.",
 DEAD_LETTERS = Gauge("guildhouse_dead_letters", "Changes a reader could not take.", ["reader"], registry=REGISTRY)
 TASKS = Gauge("guildhouse_tasks", "Background tasks.", ["task", "state"], registry=REGISTRY)
 
+SEARCH_POSITION = Gauge(
+    "guildhouse_search_position", "Position of the log that the search index has.", registry=REGISTRY
+)
+SEARCH_READY = Gauge("guildhouse_search_ready", "1 where the search index answers.", registry=REGISTRY)
+SEARCH_KEPT = Gauge(
+    "guildhouse_search_answers", "Searches, by whether an answer was kept.", ["answer"], registry=REGISTRY
+)
+
 BACKUP_TIME = Gauge("guildhouse_backup_timestamp_seconds", "When the last good backup ended.", registry=REGISTRY)
 BACKUP_SIZE = Gauge("guildhouse_backup_size_bytes", "Bytes of the last good backup.", registry=REGISTRY)
 BACKUP_FAILED = Gauge("guildhouse_backup_failed", "1 where the last backup failed.", registry=REGISTRY)
@@ -96,6 +104,10 @@ def watch(server: Server, sequencer: Sequencer) -> None:
     LEADING.set_function(lambda: sequencer.leading)
     STAMPED.set_function(lambda: sequencer.stamped)
     LATENCY.set_function(lambda: sequencer.last_latency)
+    SEARCH_POSITION.set_function(lambda: server.search.pos)
+    SEARCH_READY.set_function(lambda: server.search.index is not None)
+    SEARCH_KEPT.labels("kept").set_function(lambda: server.search.answers.found)
+    SEARCH_KEPT.labels("made").set_function(lambda: server.search.answers.missed)
 
 
 def router(server: Server) -> APIRouter:

@@ -149,7 +149,8 @@ organizations = Resource(
     find=Find(
         filter=("name", "slug", "kind", "status", "city", "region", "country"),
         sort=("created_at", "name"),
-        text={"name": "A", "description": "C"},
+        text={"name": "A", "city": "C", "description": "C"},
+        facets={"kind": (), "country": (), "region": (), "city": (), "status": ()},
     ),
     carry=Carry(key=("slug",), columns=("slug", "name", "kind", "website", "description", "city", "region", "country")),
     keep=Keep(shelve=True),

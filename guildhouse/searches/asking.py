@@ -11,10 +11,12 @@ from guildhouse.kernel.filters import Condition, conditions
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.pages import parse_sort
 from guildhouse.kernel.resource import Resource
+from guildhouse.kernel.searching.search_query import Asked, parse_query
+from guildhouse.kernel.searching.sought import RELEVANCE, NothingToRank
 
 # How rows are shown, not which: a search is kept with the order it is best read in, and decides nothing by it.
-ORDER = "sort"
-RESERVED = frozenset({ORDER})
+ORDER, WORDS = "sort", "q"
+RESERVED = frozenset({ORDER, WORDS})
 
 
 def searchable(house: House) -> dict[str, Resource[Any]]:
@@ -54,22 +56,32 @@ def check_query(resource: Resource[Any], query: Mapping[str, str]) -> None:
     faults = []
     for name, text in query.items():
         try:
-            check_parameter(resource, name, text)
+            check_parameter(resource, name, text, query)
         except BadRequest as problem:
             pointer = "/query/" + name.replace("~", "~0").replace("/", "~1")
             faults.append(Fault(pointer[:200], problem.code(), problem.detail(), problem.values))
     raise_if(faults)
 
 
-def check_parameter(resource: Resource[Any], name: str, text: str) -> None:
+def check_parameter(resource: Resource[Any], name: str, text: str, query: Mapping[str, str]) -> None:
     """Raise what a list would say of this one parameter."""
+    known = RESERVED if resource.find.text else frozenset({ORDER})
     if "\0" in name or "\0" in text:
-        known = ", ".join(sorted({*resource.find.filter, *RESERVED}))
-        raise UnknownParameter(name=name.replace("\0", ""), known=known)
-    if name == ORDER:
+        raise UnknownParameter(name=name.replace("\0", ""), known=", ".join(sorted({*resource.find.filter, *known})))
+    if name not in known:
+        conditions(resource, [(name, text)], known)
+    elif name == WORDS:
+        parse_query(text, resource.find.text)
+    elif text != RELEVANCE or not resource.find.text:
         parse_sort(resource, text)
-    else:
-        conditions(resource, [(name, text)], RESERVED)
+    elif WORDS not in query:
+        raise NothingToRank
+
+
+def words_of(resource: Resource[Any], query: Mapping[str, str]) -> Asked | None:
+    """The words that a row has to have, if the query has any."""
+    text = query.get(WORDS)
+    return None if text is None else parse_query(text, resource.find.text)
 
 
 def conditions_of(resource: Resource[Any], query: Mapping[str, str]) -> list[Condition]:

@@ -22,9 +22,11 @@ from guildhouse.kernel.log.readers.reader import Reader, because
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.row import Values
-from guildhouse.searches.question import AT_ONCE, Question, judging, question_of, touched_by
+from guildhouse.kernel.searching.index_schema import schema_of
+from guildhouse.searches.question import Question, question_of, touched_by
 from guildhouse.searches.saved_search import SavedSearch, saved_searches
 from guildhouse.searches.search_match import SearchMatch, record_matches, search_matches
+from guildhouse.searches.sifting import Sieve
 from guildhouse.searches.sight import Sight
 
 log = structlog.get_logger()
@@ -52,6 +54,7 @@ class Matcher:
 
     def __init__(self, house: House) -> None:
         self.house = house
+        self.schema = schema_of(house)
         self.sight = Sight(house)
         self.followed: set[str] = {saved_searches.name}
         self.searches: dict[str, SavedSearch] = {}
@@ -143,22 +146,25 @@ class Matcher:
         asked = [each for each in self.questions.values() if each.resource is resource]
         if not asked or not written:
             return
-        sql = f'SELECT * FROM "{resource.name}" WHERE id = ANY($1) AND deleted_at IS NULL'
-        rows = {record["id"]: record for record in await connection.fetch(sql, list(written))}
-        touched = {row_id: touched_by(written[row_id]) for row_id in rows}
-        ahead = []
-        for question in asked:
-            ids = [n for n, row in rows.items() if question.looks_at(touched[n]) and question.may_fit(row)]
-            ahead += [(question, ids)] if ids else []
+        sieve = Sieve(self.house, self.schema, resource)
+        await sieve.take(connection, written)
         found: dict[str, list[tuple[str, str]]] = defaultdict(list)
-        for question, row_id in await fitting(connection, ahead):
+        for question, row_id in await sieve.fitting(connection, asked):
             await self.sight.meet(connection, question.askers.values())
             for search_id, person in question.askers.items():
                 news = [each for each in written[row_id] if (each.pos or 0) > self.since.get(search_id, 0)]
                 is_news = news and question.looks_at(touched_by(news))
-                if is_news and await self.sight.sees(connection, person, rows[row_id]["scopes"]):
+                if is_news and await self.is_for(connection, person, sieve, question, row_id):
                     found[row_id].append((search_id, person))
         await self.record(connection, resource, written, found)
+
+    async def is_for(self, connection: Connection, person: str, sieve: Sieve, question: Question, row_id: str) -> bool:
+        """Whether a person sees a row that fits, and sees it fit."""
+        if not await self.sight.sees(connection, person, sieve.rows[row_id]["scopes"]):
+            return False
+        if not sieve.says_more_to_some(question):
+            return True
+        return sieve.tells(question, row_id, await self.sight.scopes_of(connection, person))
 
     async def record(
         self,
@@ -195,18 +201,6 @@ class Matcher:
     def context(self, connection: Connection, change: Change | None = None) -> Context:
         """The house acts, because of a change."""
         return Context(self.house, connection, HOUSE, because(change) if change else Note())
-
-
-async def fitting(
-    connection: Connection, ahead: Sequence[tuple[Question, Sequence[str]]]
-) -> list[tuple[Question, str]]:
-    """Of rows for which no gate of a question is shut, those that fit, as PostgreSQL says."""
-    found = []
-    for start in range(0, len(ahead), AT_ONCE):
-        asked = ahead[start : start + AT_ONCE]
-        sql, values = judging(asked)
-        found += [(asked[place][0], row_id) for place, row_id in await connection.fetch(sql, *values)]
-    return found
 
 
 async def since(connection: Connection, pos: int, nouns: Iterable[str]) -> list[Change]:

@@ -7,20 +7,21 @@ through, PostgreSQL judges by the list's own conditions. So a gate may be too wi
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
 
 from guildhouse.kernel.errors import BadRequest
-from guildhouse.kernel.filters import Condition, condition, parse_name, values_known
+from guildhouse.kernel.filters import condition, parse_name, values_known
 from guildhouse.kernel.log.changes import Change
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.row import Values
-from guildhouse.kernel.select import LIVE, numbered, statement
-from guildhouse.searches.asking import RESERVED, check_query, conditions_of
+from guildhouse.kernel.searching.search_query import Asked
+from guildhouse.searches.asking import RESERVED, check_query, words_of
 
 Gate = Callable[[Values], bool]
-AT_ONCE = 200  # questions in one statement
+Key = tuple[str, str]  # the parameter that a gate is of: many questions have the same ones
 # Texts are put in order by the database's own collation, which is not ours to guess.
 COMPARABLE = (int, float, date)
 ORDER: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -40,13 +41,15 @@ class Question:
 
     resource: Resource[Any]
     query: Mapping[str, str]
-    gates: Sequence[Gate] = ()
+    words: Asked | None = None
+    gates: Mapping[Key, Gate] = field(default_factory=dict)
     columns: frozenset[str] | None = None
     askers: dict[str, str] = field(default_factory=dict)
 
-    def may_fit(self, row: Values) -> bool:
-        """Whether no gate is shut for a row."""
-        return all(gate(row) for gate in self.gates)
+    @cached_property
+    def keys(self) -> frozenset[Key]:
+        """Which gates it has."""
+        return frozenset(self.gates)
 
     def looks_at(self, touched: frozenset[str] | None) -> bool:
         """Whether the answer for a row can be another one since these columns were written; None is all of them."""
@@ -57,10 +60,12 @@ def question_of(resource: Resource[Any], query: Mapping[str, str]) -> Question:
     """The question that a query asks. Raises `Invalid` for one that the list does not take any more."""
     check_query(resource, query)
     asked = {name: text for name, text in query.items() if name not in RESERVED}
-    names = [parse_name(name)[0] for name in asked]
-    known = frozenset(names) if all(name in resource.columns for name in names) else None
-    gates = [found for name, text in asked.items() if (found := gate_of(resource, name, text))]
-    return Question(resource, asked, gates, known)
+    words = words_of(resource, query)
+    names = {parse_name(name)[0] for name in asked} | (set(resource.find.text) if words else set())
+    plain = names <= resource.columns.keys() and names.isdisjoint(resource.shapes.audience)
+    columns = frozenset(names) if plain else None  # who sees a text may change without it
+    gates = {(name, text): found for name, text in asked.items() if (found := gate_of(resource, name, text))}
+    return Question(resource, asked, words, gates, columns)
 
 
 def gate_of(resource: Resource[Any], name: str, text: str) -> Gate | None:
@@ -109,14 +114,3 @@ def touched_by(changes: Sequence[Change]) -> frozenset[str] | None:
             return None
         said |= change.before.keys() | (change.after or {}).keys()
     return None if "deleted_at" in said else frozenset(said)
-
-
-def judging(asked: Sequence[tuple[Question, Sequence[str]]]) -> tuple[str, list[Any]]:
-    """One statement that says of each question (by its place) which of its rows fit, by the list's own conditions."""
-    parts, values = [], []
-    for place, (question, ids) in enumerate(asked):
-        where = [Condition("id = ANY(?)", (list(ids),)), LIVE, *conditions_of(question.resource, question.query)]
-        sql, bound = statement(question.resource, f"{place} AS place, id", where)
-        parts.append(sql)
-        values += bound
-    return numbered(" UNION ALL ".join(parts)), values

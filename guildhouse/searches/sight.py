@@ -54,9 +54,13 @@ class Sight:
             return True
         if not own or all(each.startswith(PERSON) for each in scopes):
             return False
+        return not (await self.scopes_of(connection, person)).isdisjoint(scopes)
+
+    async def scopes_of(self, connection: Connection, person: str) -> frozenset[str]:
+        """All scopes of a person who was met and has an active account."""
         if person not in self.granted:
-            self.granted[person] = frozenset(await self.house.scopes_of(connection, person))
-        return not self.granted[person].isdisjoint(scopes)
+            self.granted[person] = self.plain[person] | await self.house.scopes_of(connection, person)
+        return self.granted[person]
 
 
 def concerned(change: Change) -> set[str]:

@@ -266,3 +266,47 @@ async def test_a_search_and_a_job_of_one_moment_meet(cast: Cast) -> None:
     later = [await tracked(cast.cleo, source="x") for _ in range(5)]
     assert set(await matched(cast.cleo, wanted, 5)) == {each["id"] for each in later}
     assert job["id"] not in await rows_of(cast.cleo, wanted)
+
+
+async def test_the_words_of_a_search_decide_as_they_do_in_the_list(cast: Cast) -> None:
+    organization = await hiring(cast)
+    said = ("nurses", "護理師", '"night shift"', "nurse -night", "title:nurse", "nur*", "nurse OR baker", "plumber")
+    wanted = {q: await saved(cast.cleo, q=q, status="open") for q in said}
+    night = await posted(cast, organization, title="Registered nurse", description="Night shift in Tainan")
+    day = await posted(cast, organization, title="護理师", description="早班, nurse, shift by day, no night")
+    baker = await posted(cast, organization, title="Baker")
+    expected = {
+        "nurses": {night["id"], day["id"]}, "護理師": {day["id"]}, '"night shift"': {night["id"]},
+        "nurse -night": set(), "title:nurse": {night["id"]}, "nur*": {night["id"]},
+        "nurse OR baker": {night["id"], day["id"], baker["id"]}, "plumber": set(),
+    }  # fmt: skip
+    await matched(cast.cleo, wanted["nurse OR baker"], 3)
+    await caught_up(cast)
+    for q, search in wanted.items():
+        assert set(await rows_of(cast.cleo, search)) == expected[q], q
+        listed = await cast.cleo.get(search["address"], wait_for=str(cast.server.tail.position))
+        assert set(ids(listed)) == expected[q], q
+
+
+async def test_words_and_filters_are_asked_together(cast: Cast) -> None:
+    organization = await hiring(cast)
+    wanted = await saved(cast.cleo, q="nurse", country="TW", sort="relevance")
+    await posted(cast, organization, title="Nurse", country="JP")
+    await posted(cast, organization, title="Baker", country="TW")
+    job = await posted(cast, organization, title="Cook", country="TW")
+    await caught_up(cast)
+    assert await rows_of(cast.cleo, wanted) == []
+    await cast.ada.patch(f"/v1/jobs/{job['id']}", {"description": "Cook, or nurse"})
+    assert await matched(cast.cleo, wanted, 1) == [job["id"]]
+
+
+async def test_words_that_only_some_may_read_match_for_those_alone(cast: Cast) -> None:
+    searches = {each.name: await saved(each, "people", q="glassblower") for each in (cast.ada, cast.ben, cast.otto)}
+    body = {"headline": "Glassblower", "audience": {"headline": "coaches"}}
+    await cast.ada.patch(f"/v1/people/{cast.ada.id}", body)
+    assert await matched(cast.otto, searches["Otto"], 1) == [cast.ada.id]
+    assert await matched(cast.ada, searches["Ada"], 1) == [cast.ada.id]
+    await caught_up(cast)
+    assert await rows_of(cast.ben, searches["Ben"]) == []
+    await cast.ada.patch(f"/v1/people/{cast.ada.id}", {"audience": {"headline": "members"}})
+    assert await matched(cast.ben, searches["Ben"], 1) == [cast.ada.id]

@@ -116,3 +116,29 @@ async def test_a_person_keeps_so_many_and_no_more(cast: Cast, monkeypatch: pytes
     await cast.cleo.made("/v1/saved-searches", body)
     restore = f"/v1/saved-searches/{first['id']}/restore"
     assert refusal(await cast.cleo.post(restore)) == (409, "too-many-saved-searches")
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer", "code"),
+    [
+        ({"q": "x" * 1_001}, "/query/q", "query-too-long"),
+        ({"q": "?!"}, "/query/q", "nothing-to-search"),
+        ({"sort": "relevance"}, "/query/sort", "nothing-to-rank"),
+        ({"q": "nurse", "facets": "country"}, "/query/facets", "unknown-parameter"),
+        ({"q": "nurse", "colour": "red"}, "/query/colour", "unknown-parameter"),
+    ],
+)
+async def test_words_are_checked_as_the_search_checks_them(
+    cast: Cast, query: dict[str, str], pointer: str, code: str
+) -> None:
+    response = await cast.cleo.post("/v1/saved-searches", {"name": "x", "resource": "jobs", "query": query})
+    assert refusal(response) == (422, "invalid")
+    assert [(each["pointer"], each["code"]) for each in response.json()["errors"]] == [(pointer, code)]
+
+
+async def test_words_need_a_list_that_has_text(cast: Cast) -> None:
+    made = await saved(cast.cleo, q="nurse -night", sort="relevance")
+    assert made["address"] == "/v1/jobs?q=nurse+-night&sort=relevance"
+    assert (await cast.cleo.get(made["address"])).status_code == 200
+    response = await cast.cleo.post("/v1/saved-searches", {"name": "x", "resource": "stages", "query": {"q": "x"}})
+    assert [each["pointer"] for each in response.json()["errors"]] == ["/query/q"]

@@ -225,11 +225,13 @@ def read_answer(schemas: Schemas, door: Door) -> Json:
 def list_answer(schemas: Schemas, resource: Resource[Any]) -> Json:
     """A page in each of its formats."""
     row = row_schema(resource)
-    page = {
+    page: Json = {
         "type": "object",
         "required": ["data", "page"],
         "properties": {"data": {"type": "array", "items": row}, "page": reference("Page")},
     }
+    if resource.find.text:
+        page["properties"]["search"] = reference("ListSearch")
     texts = {MEDIA_TYPES[each]: {"schema": {"type": "string"}} for each in LIST_FORMATS if each != "json"}
     return answer("A page.", "ETag", "Link", "Total-Count", content={**schemas.json(page), **texts})
 

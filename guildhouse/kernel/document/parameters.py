@@ -10,6 +10,8 @@ from guildhouse.kernel.formats import EXPORT_FORMATS, LIST_FORMATS, ROW_FORMATS
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.pages import DEFAULT_LIMIT, MOST
 from guildhouse.kernel.resource import Resource
+from guildhouse.kernel.searching.search_query import MOST_SIGNS
+from guildhouse.kernel.searching.sought import RELEVANCE
 
 Json = dict[str, Any]
 
@@ -33,6 +35,7 @@ def row_parameters(house: House, resource: Resource[Any], formats: Sequence[str]
 def list_parameters(house: House, resource: Resource[Any]) -> Iterator[Json]:
     """All that a list can be asked for."""
     yield from filters_and_order(resource)
+    yield from search_parameters(resource)
     limits = {"type": "integer", "minimum": 1, "default": DEFAULT_LIMIT}
     yield parameter("limit", f"Rows of a page; more than {MOST} is served as {MOST}.", limits)
     yield parameter("cursor", "`next` or `prev` of a page, with all else unchanged.", {"type": "string"})
@@ -43,6 +46,7 @@ def list_parameters(house: House, resource: Resource[Any]) -> Iterator[Json]:
 def export_parameters(house: House, resource: Resource[Any]) -> Iterator[Json]:
     """All that a whole list can be asked for."""
     yield from filters_and_order(resource)
+    yield from list(search_parameters(resource))[:1]
     yield from row_parameters(house, resource, EXPORT_FORMATS)
     yield trash_parameter()
 
@@ -53,7 +57,21 @@ def filters_and_order(resource: Resource[Any]) -> Iterator[Json]:
         for operator in operators(resource.columns[name].type):
             yield filter_parameter(resource, name, operator)
     sorts = [sign + name for name in dict.fromkeys([*resource.find.sort, "id"]) for sign in ("", "-")]
+    sorts += [RELEVANCE] if resource.find.text else []
     yield parameter("sort", "The order; a minus turns it round.", {**choice(sorts), "default": [resource.find.default]})
+
+
+def search_parameters(resource: Resource[Any]) -> Iterator[Json]:
+    """What a list is searched for: the words, what is counted, and whether to say where the words are."""
+    if not resource.find.text:
+        return
+    words = (
+        'Words to look for, the best rows first: "a phrase", `-not`, `begin*`, `one OR other`, and `column:word` in '
+    )
+    yield parameter("q", words + ", ".join(resource.find.text) + ".", {"type": "string", "maxLength": MOST_SIGNS})
+    if resource.find.facets:
+        yield parameter("facets", "Columns whose values are counted.", choice(resource.find.facets))
+    yield parameter("highlights", "With `q`: where the words are in each row.", {"type": "boolean", "default": False})
 
 
 def trash_parameter() -> Json:

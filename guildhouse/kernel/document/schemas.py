@@ -19,6 +19,7 @@ from guildhouse.kernel.history import Undo
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.operating.selecting import Selection
 from guildhouse.kernel.resource import Resource
+from guildhouse.kernel.searching.search_shapes import ListSearch
 
 Json = dict[str, Any]
 
@@ -37,6 +38,7 @@ SHARED: Mapping[str, tuple[type[BaseModel], JsonSchemaMode]] = {
     "Selection": (Selection, SENT),
     "BatchResult": (bodies.BatchBody, GIVEN),
     "BatchOutcome": (bodies.OutcomeBody, GIVEN),
+    "ListSearch": (ListSearch, GIVEN),
     "DryRun": (bodies.DryRunBody, GIVEN),
     "DryRunChange": (bodies.WouldBody, GIVEN),
 }

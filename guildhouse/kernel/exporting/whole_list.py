@@ -1,6 +1,7 @@
 """The whole list: `GET /v1/jobs:export?format=csv&status=open`, streamed out of one snapshot of the database."""
 
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,10 +11,12 @@ from guildhouse.kernel.exporting.encoding import ENCODERS, MOST_ROWS, count_rows
 from guildhouse.kernel.exporting.snapshot import Snapshot, snapshot
 from guildhouse.kernel.exporting.telling import Telling
 from guildhouse.kernel.exporting.wanted import Wanted, refuse_unseen
+from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.formats import EXPORT_FORMATS, MEDIA_TYPES, OWN, choose_format
-from guildhouse.kernel.reading import VARY, wait_for_position
+from guildhouse.kernel.reading import VARY, wait_for_index, wait_for_position
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource
+from guildhouse.kernel.searching.search_condition import search_conditions
 from guildhouse.kernel.select import fetch_count
 
 COST = 100  # units of the quota of reading: thirty whole lists in a minute
@@ -22,7 +25,10 @@ COST = 100  # units of the quota of reading: thirty whole lists in a minute
 async def export_rows(call: Call, resource: Resource[Any]) -> Answer:
     """All rows of a list that the actor sees, as they are at one moment."""
     form = choose_format(call.header("accept"), call.param("format"), EXPORT_FORMATS)
-    wanted = prepared(call.server.house, resource, call.query, form)
+    found = await rows_searched(call, resource)
+    query = [(name, value) for name, value in call.query if name != "q" or not resource.find.text]
+    wanted = prepared(call.server.house, resource, query, form)
+    wanted = replace(wanted, where=(*wanted.where, *found))
     refuse_unseen(call.actor, wanted)
     await wait_for_position(call)
     etag = etag_of_export(call, wanted)
@@ -35,6 +41,16 @@ async def export_rows(call: Call, resource: Resource[Any]) -> Answer:
         chunks = ENCODERS[form](view, wanted, telling)
         held = stack.pop_all()
     return Stream(200, b"", MEDIA_TYPES[form], headers, chunks=chunks, receive=call.receive, held=held)
+
+
+async def rows_searched(call: Call, resource: Resource[Any]) -> list[Condition]:
+    """The condition of being among what `q` finds, if it is given."""
+    if call.param("q") is None:
+        return []
+    await wait_for_position(call)
+    await wait_for_index(call)
+    async with call.server.database.reading() as connection:
+        return await search_conditions(call.server.search, connection, call.actor, resource, call.params)
 
 
 async def about(call: Call, view: Snapshot, wanted: Wanted) -> dict[str, str]:

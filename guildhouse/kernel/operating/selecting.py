@@ -22,6 +22,7 @@ from guildhouse.kernel.operating.chunks import CHUNK_LINES, Chunk, Lines, count_
 from guildhouse.kernel.operation import Operation
 from guildhouse.kernel.request import Call, conform
 from guildhouse.kernel.resource import Resource, Verb
+from guildhouse.kernel.searching.search_condition import search_conditions
 from guildhouse.kernel.select import LIVE, TRASH, numbered, statement, visible
 from guildhouse.kernel.shapes import Shape
 from guildhouse.kernel.writing import is_dry, perform
@@ -87,11 +88,13 @@ def deed_of(house: House, resource: Resource[Any], op: str, data: dict[str, Any]
 async def write_selection(call: Call, resource: Resource[Any], asked: Selection) -> Answer:
     """The operation that does it; in a dry run, how many rows there are, and what would become of the first."""
     deed = deed_of(call.server.house, resource, asked.op, asked.data)
-    where = conditions(resource, list(asked.filter.items()), frozenset())
+    searched = frozenset({"q"}) if resource.find.text else frozenset()
+    where = conditions(resource, list(asked.filter.items()), searched)
     most = max_affected(call)
 
     async def act(ctx: Context) -> Answer:
-        chunks = await chosen(ctx, resource, TRASH if deed.op == "restore" else LIVE, where)
+        found = await search_conditions(call.server.search, ctx.connection, ctx.actor, resource, asked.filter)
+        chunks = await chosen(ctx, resource, TRASH if deed.op == "restore" else LIVE, [*where, *found])
         total = count_lines(chunks)
         if is_dry(call):
             return await tried(call, ctx, resource, deed, chunks[:1], total)

@@ -1,1 +1,1 @@
-"""Searching: rows found by words."""
+"""Search: an index of every node beside the database, what is asked of it, and how its hits become rows."""

@@ -152,6 +152,8 @@ class ReaderLoop:
                 await self._take_in_warily(batch.changes[0], stop)
             elif batch.changes:
                 await self._take_in(batch, stop)
+                if self.reader.linger and batch.upto >= end:
+                    break
             elif batch.upto > self._seen:
                 self._seen = batch.upto
             else:

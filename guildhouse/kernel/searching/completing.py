@@ -1,0 +1,82 @@
+"""Completion: what one may be about to type, out of titles, names, skills and places of the rows that one sees."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from tantivy import Occur, Query
+
+from guildhouse.kernel.filters import values_known
+from guildhouse.kernel.searching.index_schema import Noun
+from guildhouse.kernel.searching.query_building import escaped, rows_seen
+from guildhouse.kernel.searching.search_index import SearchIndex
+from guildhouse.kernel.searching.tokens import whole
+
+MOST_LETTERS = 100
+
+Suggestion = dict[str, Any]
+
+
+def complete(
+    index: SearchIndex, nouns: Sequence[Noun], scopes: Collection[str], text: str, limit: int
+) -> list[Suggestion]:
+    """What continues this text: of each noun titles that have its words, and values of columns that begin with it."""
+    text = text.strip()[:MOST_LETTERS]
+    completions = [Completion(index, noun, rows_seen(index.schema.built, noun, scopes), text, limit) for noun in nouns]
+    found = [each for one in completions for each in (*one.titles(), *one.values())] if text else []
+    return sorted(found, key=lambda each: rank(each, text.lower()))
+
+
+def rank(each: Suggestion, typed: str) -> tuple[bool, int, str]:
+    """What begins with what was typed comes first, then what is more frequent."""
+    return (not each["text"].lower().startswith(typed), -each["count"], each["text"])
+
+
+@dataclass(frozen=True)
+class Completion:
+    """A text that is being typed, and the rows of one noun that it may lead to."""
+
+    index: SearchIndex
+    noun: Noun
+    seen: Query
+    text: str
+    limit: int
+
+    def titles(self) -> Iterator[Suggestion]:
+        """Titles that have all the words, the last of them perhaps not typed to its end."""
+        words = whole(self.text)
+        if not words or self.noun.values.get(self.noun.title) != "word":
+            return
+        schema, name = self.index.schema.built, f"{self.noun.name}~title"
+        parts = [Query.term_query(schema, name, each, "basic") for each in words[:-1]]
+        parts.append(Query.regex_query(schema, name, f"{escaped(words[-1])}.*"))
+        query = Query.boolean_query([(Occur.Must, each) for each in (self.seen, *parts)])
+        field = {"field": f"{self.noun.name}={self.noun.title}", "size": self.limit}
+        for bucket in self.index.searcher.aggregate(query, {"titles": {"terms": field}})["titles"]["buckets"]:
+            yield self.suggestion(self.noun.title, bucket["key"], bucket["doc_count"])
+
+    def values(self) -> Iterator[Suggestion]:
+        """Values that begin with the text, of the columns that are counted: skills, places."""
+        forms = dict.fromkeys(
+            (self.text, self.text.lower(), self.text.title(), self.text.upper(), self.text[0].upper() + self.text[1:])
+        )
+        for column in self.noun.resource.find.facets:
+            if column == self.noun.title or not is_free_text(self.noun, column):
+                continue
+            known: dict[str, int] = {}
+            for begin in forms:
+                field = f"{self.noun.name}={column}"
+                known |= dict(self.index.searcher.terms_with_prefix(field, begin, self.seen, self.limit))
+            yield from (self.suggestion(column, value, count) for value, count in known.items() if count)
+
+    def suggestion(self, column: str, value: str, count: int) -> Suggestion:
+        """One of what is suggested."""
+        return {"kind": self.noun.resource.path, "field": column, "text": value, "count": count}
+
+
+def is_free_text(noun: Noun, column: str) -> bool:
+    """Whether people write a column's values: not an id, and none of a few fixed words."""
+    kind = noun.resource.columns[column].type
+    kind = kind.item_type if isinstance(kind, sa.ARRAY) else kind
+    return isinstance(kind, sa.String) and noun.values.get(column) == "word" and not values_known(noun.resource, column)

@@ -1,0 +1,91 @@
+"""The engine: the search index of a process, as the doors use it. Without an index the database answers in its place."""
+
+import asyncio
+from collections.abc import Callable
+from socket import gaierror
+from time import monotonic
+from typing import TypeVar
+
+import structlog
+
+from guildhouse.kernel.errors import BadRequest
+from guildhouse.kernel.log.wake import first
+from guildhouse.kernel.manifest import House
+from guildhouse.kernel.searching.answers import Answers
+from guildhouse.kernel.searching.index_schema import SearchSchema, schema_of
+from guildhouse.kernel.searching.ranking import Rankings
+from guildhouse.kernel.searching.search_index import SearchIndex
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+OF_THE_QUESTION = ("An invalid argument", "Schema error", "Field ", "The field ", "Expected ", "Value ")
+BUDGET = 2.0  # seconds of one search in the index or in the database
+
+
+class SearchTooSlow(BadRequest):
+    """This search was stopped after {seconds} seconds. Use fewer words, or longer ones, or add a filter."""
+
+    def __init__(self) -> None:
+        super().__init__(seconds=int(BUDGET))
+
+
+class Engine:
+    """What searches share in a process. `index` is None while it is built: then the database searches."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.schema: SearchSchema = schema_of(house)
+        self.rankings = Rankings()
+        self.answers = Answers()
+        self.index: SearchIndex | None = None
+        self.epoch, self.pos = "", 0
+        self._moved = asyncio.Event()
+
+    def stands_at(self, index: SearchIndex | None, epoch: str, pos: int) -> None:
+        """From now on this index answers, and has all changes up to there."""
+        self.index, self.epoch, self.pos = index, epoch, pos
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+    async def has_reached(self, epoch: str, pos: int, patience: float = 5.0) -> bool:
+        """Wait until the index has all changes up to a position; at once where there is no index to wait for."""
+        deadline = monotonic() + patience
+        while self.index is not None and (self.epoch, self.pos) < (epoch, pos):
+            moved = self._moved
+            await first(moved, within=deadline - monotonic())
+            if monotonic() >= deadline:
+                return False
+        return True
+
+    async def run(self, search: Callable[[SearchIndex], T]) -> T | None:
+        """What a search of the index gives, in a thread; None where there is no index, or where it turned out broken.
+
+        Raises `SearchTooSlow`.
+        """
+        index = self.index
+        if index is None:
+            return None
+        try:
+            return await asyncio.wait_for(asyncio.to_thread(search, index), BUDGET)
+        except TimeoutError as error:
+            raise SearchTooSlow from error
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            if not is_broken(error):
+                raise
+            log.exception("search.index_broken", error=repr(error))
+            if self.index is index:
+                self.stands_at(None, "", 0)  # the follower of the log builds another
+            return None
+
+
+def is_broken(error: BaseException) -> bool:
+    """Whether an error says that the files of an index are damaged: tantivy raises ValueError for that, too, or panics."""
+    if isinstance(error, ConnectionError | TimeoutError | gaierror):
+        return False  # of the database
+    if isinstance(error, ValueError):
+        return not str(error).startswith(OF_THE_QUESTION)
+    return isinstance(error, OSError) or type(error).__name__ == "PanicException"

@@ -1,0 +1,198 @@
+"""Finding: a page of the rows that a search found. The index says which and in which order; the database judges each row
+again, by the scopes and by every filter, and has its values: an index that is behind can leave out, but never show."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+from tantivy import Query
+
+from guildhouse.kernel.actor import Actor
+from guildhouse.kernel.db import Connection
+from guildhouse.kernel.filters import Condition
+from guildhouse.kernel.pages import Cursor, CursorMismatch
+from guildhouse.kernel.resource import Resource
+from guildhouse.kernel.searching.engine import BUDGET, Engine, SearchTooSlow
+from guildhouse.kernel.searching.index_schema import Noun
+from guildhouse.kernel.searching.plain_search import words_condition
+from guildhouse.kernel.searching.query_building import QueryBuilder
+from guildhouse.kernel.searching.ranking import DEEPEST, FIRST, Ranking
+from guildhouse.kernel.searching.search_filters import filters_of
+from guildhouse.kernel.searching.search_index import SearchIndex
+from guildhouse.kernel.searching.search_query import Asked
+from guildhouse.kernel.searching.sought import Sought
+from guildhouse.kernel.select import LIVE, Listing, Page, columns_for, fetch_page, numbered, statement, visible
+
+INDEX, DATABASE = "index", "database"
+
+
+@dataclass
+class Found:
+    """A page, how many rows there are in all where that is known, and how they were found."""
+
+    page: Page
+    engine: str = INDEX
+    total: int | None = None
+    ranking: Ranking | None = None
+    scores: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One search of a list, for one actor."""
+
+    engine: Engine
+    connection: Connection
+    resource: Resource[Any]
+    actor: Actor
+    listing: Listing
+    sought: Sought
+
+    @property
+    def asked(self) -> Asked:
+        """The words."""
+        assert self.sought.asked
+        return self.sought.asked
+
+    @property
+    def noun(self) -> Noun:
+        """The noun in the index."""
+        return self.engine.schema.nouns[self.resource.name]
+
+    @property
+    def is_in_index(self) -> bool:
+        """Whether the rows asked for can be in the index: the trash is not."""
+        return LIVE in self.listing.where
+
+    async def find(self) -> Found:
+        """The page. Raises `SearchTooSlow`, and `CursorMismatch` for a cursor that was given with, or without an index."""
+        cursor = self.listing.cursor
+        if cursor and not (cursor.values and isinstance(cursor.values[0], str)):
+            raise CursorMismatch
+        ranking, start, key = None, 0, ""
+        if cursor:
+            key, start, score, row_id = cursor.values
+            ranking = self.engine.rankings.get(key, self.actor.scopes)
+        if ranking is None:
+            ranking = await self.rank(DEEPEST if cursor else FIRST)
+            if ranking is None:
+                return await self.find_without_index()
+            if cursor and row_id:
+                start = ranking.place_behind(score, row_id)
+            key = self.engine.rankings.keep(ranking)
+        return await self.page_of(ranking, start, key)
+
+    async def find_without_index(self) -> Found:
+        """The page as the database finds it, in the list's own order."""
+        if self.listing.cursor:
+            raise CursorMismatch
+        where = (*self.listing.where, words_condition(self.resource, self.asked, self.actor.scopes))
+        listing = Listing(self.listing.selection, where, self.listing.order, self.listing.limit, None)
+        return Found(await within_budget(fetch_page(self.connection, self.resource, self.actor, listing)), DATABASE)
+
+    async def page_of(self, ranking: Ranking, start: int, key: str) -> Found:
+        """The rows of a ranking from a place on, as many as a page has."""
+        limit = self.listing.limit
+        rows: list[tuple[int, asyncpg.Record]] = []
+        place = start
+        while len(rows) <= limit:
+            if place >= len(ranking.hits) and not ranking.whole:
+                deeper = await self.rank(DEEPEST)
+                if deeper is None:
+                    break
+                ranking.extend(deeper)
+                self.engine.rankings.keep(ranking, key)
+            ids = [hit.row_id for hit in ranking.hits[place : place + limit + 1]]
+            if not ids:
+                break
+            found = await self.rows_by_id(ids)
+            rows.extend((place + n, found[each]) for n, each in enumerate(ids) if each in found)
+            place += len(ids)
+        return self.told(ranking, rows, start, key)
+
+    def told(self, ranking: Ranking, rows: list[tuple[int, asyncpg.Record]], start: int, key: str) -> Found:
+        """The page with its cursors: each has the place to go on at, and the hit before it, should the ranking be gone."""
+        limit = self.listing.limit
+        more, rows = len(rows) > limit, rows[:limit]
+        next_, previous = None, None
+        if rows and more:
+            last = ranking.hits[rows[-1][0]]
+            next_ = Cursor((key, rows[-1][0] + 1, last.score, last.row_id))
+        if rows and start > 0:
+            previous = Cursor((key, max(0, rows[0][0] - limit), 0.0, ""))
+        scores = {ranking.hits[place].row_id: ranking.hits[place].score for place, _ in rows}
+        return Found(Page([record for _, record in rows], next_, previous), INDEX, ranking.total, ranking, scores)
+
+    async def rows_by_id(self, ids: Sequence[str]) -> dict[str, asyncpg.Record]:
+        """Those of the rows that the actor sees and that fulfil all conditions, by id."""
+        columns = columns_for(self.resource, self.listing.selection, self.listing.order)
+        if columns != "*":
+            text = [f'"{name}"' for name in self.resource.find.text] if self.sought.highlights else []
+            columns = ", ".join(dict.fromkeys(['"id"', *columns.split(", "), *text]))
+        where = (Condition("id = ANY(?)", (list(ids),)), visible(self.actor), *self.listing.where)
+        sql, values = statement(self.resource, columns, where)
+        records = await within_budget(self.connection.fetch(numbered(sql), *values))
+        return {record["id"]: record for record in records}
+
+    async def rank(self, limit: int) -> Ranking | None:
+        """The hits in order, at most `limit`; None without an index. What the index cannot judge, the database does."""
+        if not self.is_in_index:
+            return None
+        filters, all_known = filters_of(self.engine.schema.built, self.noun, self.listing.where)
+        by, descending, exact = self.order()
+        if not (all_known and exact) or self.noun.split:
+            limit = DEEPEST
+        ranking = await self.engine.run(lambda index: self.look_up(index, filters, limit, by, descending))
+        if ranking and not (all_known and self.sought.by_relevance):
+            await self.judge(ranking)
+            ranking.total = ranking.total if all_known else len(ranking.hits)
+        return ranking
+
+    def order(self) -> tuple[str | None, bool, bool]:
+        """The index's field to sort by, whether downwards, and whether that is the order that is asked for."""
+        if self.sought.by_relevance:
+            return None, True, True
+        first = self.listing.order[0]
+        is_number = self.noun.values.get(first.column) in ("number", "whole")
+        return (
+            (f"{self.noun.name}={first.column}", first.descending, not first.nullable)
+            if is_number
+            else (None, True, False)
+        )
+
+    def look_up(
+        self, index: SearchIndex, filters: Sequence[Query], limit: int, by: str | None, descending: bool
+    ) -> Ranking:
+        """Ask the index; where no row has enough of the words, for rows with any of them."""
+        builder = QueryBuilder(index, self.noun, self.engine.house.synonyms_of)
+        query = builder.ranked(self.asked, self.actor.scopes, filters)
+        hits, total = index.search(query, limit, by, descending)
+        any_word = not hits and len(self.asked.needed) > 1
+        if any_word:
+            query = builder.ranked(self.asked, self.actor.scopes, filters, any_word=True)
+            hits, total = index.search(query, limit, by, descending)
+        whole = total <= limit or limit >= DEEPEST
+        total = len(hits) if self.noun.split else total
+        mistyped = list(dict.fromkeys(builder.mistyped))
+        return Ranking(list(hits), total, whole, any_word, mistyped, self.actor.scopes)
+
+    async def judge(self, ranking: Ranking) -> None:
+        """Let the database judge the hits by all conditions, and sort them where it is not relevance that counts."""
+        ids = [hit.row_id for hit in ranking.hits]
+        where = (Condition("id = ANY(?)", (ids,)), visible(self.actor), *self.listing.where)
+        sql, values = statement(self.resource, "id", where)
+        terms = ", ".join(each.sql(False) for each in self.listing.order)
+        records = await within_budget(self.connection.fetch(numbered(f"{sql} ORDER BY {terms}"), *values))
+        place = {record["id"]: n for n, record in enumerate(records)}
+        kept = [hit for hit in ranking.hits if hit.row_id in place]
+        ranking.hits = kept if self.sought.by_relevance else sorted(kept, key=lambda hit: place[hit.row_id])
+
+
+async def within_budget(work: Any) -> Any:
+    """What a statement of a search gives. Raises `SearchTooSlow`; the driver cancels the statement."""
+    try:
+        return await asyncio.wait_for(work, BUDGET)
+    except TimeoutError as error:
+        raise SearchTooSlow from error

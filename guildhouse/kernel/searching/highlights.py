@@ -1,0 +1,81 @@
+"""Highlights: where in a row's text the words stand that were searched for. Places, not markup: nothing to be escaped."""
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from guildhouse.kernel.searching.search_query import Asked
+from guildhouse.kernel.searching.tokens import HAN, plain, simplified, stem
+
+WORD = re.compile(r"[^\W_]+[+#]*")
+SNIPPET = 240  # signs of a text that is shown around what was found
+BEFORE = 60
+MOST_MARKS = 50
+
+
+@dataclass(frozen=True)
+class Marked:
+    """The words to mark: stems, beginnings of words, and runs of Chinese signs."""
+
+    stems: frozenset[str]
+    begins: tuple[str, ...]
+    runs: tuple[str, ...]
+
+
+def marked(asked: Asked) -> Marked:
+    """What is marked for a query."""
+    terms = [part for each in asked.wanted for part in (each.either or (each,))]
+    latin = [each for each in terms if not each.is_chinese]
+    stems = frozenset(word for each in latin if not each.begins for word in each.words)
+    runs = {simplified(each.said) for each in terms if each.is_chinese} | {
+        simplified(run) for run in HAN.findall(plain(asked.text)) if len(run) > 1
+    }
+    return Marked(stems, tuple(each.words[-1] for each in latin if each.begins), tuple(runs))
+
+
+def highlight(text: Any, marks: Marked) -> dict[str, Any] | None:
+    """The part of a text around the first word found, and the places of all words in that part; None where none is."""
+    said = ", ".join(text) if isinstance(text, list) else text
+    if not said:
+        return None
+    places = sorted(set(places_of(said, marks)))
+    if not places:
+        return None
+    start = begin_of(said, places[0][0])
+    part = said[start : start + SNIPPET]
+    inside = [[low - start, high - start] for low, high in places if high <= start + SNIPPET][:MOST_MARKS]
+    return {"text": part, "marks": without_overlap(inside), "starts_at": start, "cut": start + SNIPPET < len(said)}
+
+
+def places_of(text: str, marks: Marked) -> Iterator[tuple[int, int]]:
+    """Where the words stand."""
+    if marks.stems or marks.begins:
+        for found in WORD.finditer(text):
+            word = found[0].lower()
+            if stem(word) in marks.stems or (marks.begins and word.startswith(marks.begins)):
+                yield found.span()
+    if marks.runs and HAN.search(text):
+        folded = simplified(text)
+        same = folded if len(folded) == len(text) else text
+        for run in marks.runs:
+            yield from (found.span() for found in re.finditer(re.escape(run), same))
+
+
+def begin_of(text: str, place: int) -> int:
+    """Where the part that is shown begins: at a blank, a little before what was found."""
+    if place <= BEFORE:
+        return 0
+    blank = text.find(" ", place - BEFORE, place)
+    return blank + 1 if blank >= 0 else place - BEFORE
+
+
+def without_overlap(places: Collection[list[int]]) -> list[list[int]]:
+    """Places that run into each other as one."""
+    found: list[list[int]] = []
+    for low, high in places:
+        if found and low <= found[-1][1] and low < found[-1][1]:
+            found[-1][1] = max(found[-1][1], high)
+        else:
+            found.append([low, high])
+    return found

@@ -1,0 +1,212 @@
+"""From what was asked to what tantivy runs: words with their synonyms and typing errors, weights, filters and sight.
+
+Of one or two words all are needed, of three to five all but one; of longer texts any, and what has more of them comes
+first. A column of weight A counts three tenths of the text as a whole, in addition to it; one of B half of that. On the
+claims of SciFact that ranks better than full weights (`bench/search_quality.py`).
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from tantivy import Occur, Query, Schema
+
+from guildhouse.kernel.manifest import Synonyms
+from guildhouse.kernel.searching.index_schema import CIRCLE, KIND, SCOPES, Noun
+from guildhouse.kernel.searching.search_index import SearchIndex
+from guildhouse.kernel.searching.search_query import Asked, Term
+from guildhouse.kernel.searching.tokens import stems
+
+BOOSTS = {"A": 0.3, "B": 0.15}
+NEIGHBOURS = 0.2  # two words of the query that follow one another in a title
+MEANT = 0.6  # a synonym counts less than the word
+MISTYPED = 0.5
+FEW_SCOPES = 12  # up to so many, a union of terms is quicker than a set of them
+SHORTEST = 4  # letters: a shorter word is no typing error
+LONGEST_PHRASE = 4  # words of what may have a synonym
+
+Clause = tuple[Occur, Query]
+
+
+def no_synonyms(_phrase: str) -> Sequence[str]:
+    """Where no domain knows other words."""
+    return ()
+
+
+@dataclass
+class QueryBuilder:
+    """Builds queries for one noun of one index. `mistyped` gathers the words that the index has not at all.
+
+    Where it is not `forgiving`, such a word finds nothing, instead of those that are nearly the same.
+    """
+
+    index: SearchIndex
+    noun: Noun
+    synonyms: Synonyms = no_synonyms
+    forgiving: bool = True
+    mistyped: list[str] = field(default_factory=list)
+
+    @property
+    def schema(self) -> Schema:
+        """The index's schema."""
+        return self.index.schema.built
+
+    def ranked(
+        self, asked: Asked, scopes: Collection[str], filters: Sequence[Query] = (), *, any_word: bool = False
+    ) -> Query:
+        """The query whose score says how well a row fits."""
+        clauses = [*self.limits(scopes, filters), *self.words(asked, any_word=any_word)]
+        return Query.boolean_query(clauses)
+
+    def counted(
+        self, asked: Asked | None, scopes: Collection[str], filters: Sequence[Query], *, any_word: bool
+    ) -> Query:
+        """The query that only says which rows are found: for counting."""
+        if asked is None:
+            seen = rows_seen(self.schema, self.noun, scopes)
+            return Query.boolean_query([(Occur.Must, each) for each in (seen, *filters)])
+        return Query.boolean_query(
+            [*self.limits(scopes, filters), *self.words(asked, any_word=any_word, favouring=False)]
+        )
+
+    def limits(self, scopes: Collection[str], filters: Sequence[Query]) -> list[Clause]:
+        """What no row may fail, and what gives no score: the noun, sight, filters."""
+        kind = Query.term_query(self.schema, KIND, self.noun.name, "basic")
+        return [
+            (Occur.Must, Query.const_score_query(each, 0.0)) for each in (kind, seen_by(self.schema, scopes), *filters)
+        ]
+
+    def words(self, asked: Asked, *, any_word: bool, favouring: bool = True) -> Iterator[Clause]:
+        """The words: so many of those needed, none that is excluded, and what else makes a row come earlier."""
+        needed = asked.needed
+        if needed:
+            core = [(Occur.Should, each) for each in self.merged(needed)]
+            least = 1 if any_word else least_of(len(core))
+            yield Occur.Must, Query.boolean_query(core, minimum_number_should_match=least)
+        yield from ((Occur.Must, self.one(each)) for each in needed if each.exact)
+        yield from ((Occur.MustNot, self.one(each)) for each in asked.terms if each.excluded)
+        if favouring:
+            yield from ((Occur.Should, each) for each in self.favours(needed))
+
+    def merged(self, needed: Sequence[Term]) -> Iterator[Query]:
+        """A query for each term, one for several where together they have a synonym."""
+        start = 0
+        while start < len(needed):
+            length, others = self.meant(needed[start:])
+            terms = needed[start : start + length]
+            own = [self.one(each) for each in terms]
+            said = own[0] if length == 1 else Query.boolean_query([(Occur.Must, each) for each in own])
+            yield Query.disjunction_max_query([said, *map(self.alternative, others)]) if others else said
+            start += length
+
+    def meant(self, terms: Sequence[Term]) -> tuple[int, Sequence[str]]:
+        """How many of the next terms have a synonym together, and their synonyms; the most that have one."""
+        plain = terms[:LONGEST_PHRASE]
+        for length in range(len(plain), 0, -1):
+            group = plain[:length]
+            if all(not (each.column or each.begins or each.exact or each.either) for each in group):
+                blank = "" if group[0].is_chinese else " "
+                if others := self.synonyms(blank.join(each.said for each in group).lower()):
+                    return length, others
+        return 1, ()
+
+    def alternative(self, said: str) -> Query:
+        """Another way to say it, at a lower score."""
+        return Query.boost_query(self.phrase(self.noun.name, stems(said)), MEANT)
+
+    def one(self, term: Term) -> Query:
+        """One term, in all text or in its column."""
+        if term.either:
+            return Query.boolean_query([(Occur.Should, self.one(each)) for each in term.either])
+        name = f"{self.noun.name}.{term.column}" if term.column else self.noun.name
+        if term.begins:
+            return self.beginning(term)
+        if term.is_chinese:
+            return self.chinese(name, term)
+        if len(term.words) > 1:
+            return self.phrase_in(term, name)
+        word = term.words[0]
+        found = Query.term_query(self.schema, name, word, self.kept(name))
+        if not self.is_mistyped(term, name, word):
+            return found
+        self.mistyped.append(term.said)
+        near = Query.fuzzy_term_query(self.schema, name, word, 2 if len(word) > 7 else 1)
+        return Query.boost_query(near, MISTYPED)
+
+    def is_mistyped(self, term: Term, name: str, word: str) -> bool:
+        """Whether a word may be a typing error: nobody has written it."""
+        may_be = self.forgiving and not (term.exact or term.column or term.excluded) and len(word) >= SHORTEST
+        return may_be and not self.index.searcher.doc_freq(name, word)
+
+    def kept(self, name: str) -> str:
+        """What a field keeps of each word."""
+        return self.index.schema.fields[name][1]
+
+    def phrase_in(self, term: Term, name: str) -> Query:
+        """A phrase in a field; where a column keeps no places of words, all of them in it, and the phrase in all text."""
+        if self.kept(name) == "position" or len(term.words) == 1:
+            return self.phrase(name, term.words)
+        words = [(Occur.Must, Query.term_query(self.schema, name, each, "basic")) for each in term.words]
+        return Query.boolean_query([*words, (Occur.Must, self.phrase(self.noun.name, term.words))])
+
+    def phrase(self, name: str, words: Sequence[str]) -> Query:
+        """Words that follow one another."""
+        if not words:
+            return Query.empty_query()
+        if len(words) == 1:
+            return Query.term_query(self.schema, name, words[0], self.kept(name))
+        return Query.phrase_query(self.schema, name, list(words))
+
+    def chinese(self, name: str, term: Term) -> Query:
+        """A Chinese word: as the dictionary cut it, or sign by sign, in case it was cut otherwise where it stands."""
+        cut = self.phrase_in(term, name)
+        run = [sign for sign in term.said if not sign.isspace()]
+        if term.column or term.exact or len(run) < 2:
+            return cut
+        signs = Query.const_score_query(self.phrase(f"{self.noun.name}~signs", run), 1.0)
+        return Query.boolean_query([(Occur.Should, cut), (Occur.Should, signs)])
+
+    def beginning(self, term: Term) -> Query:
+        """Words that begin like this, among the titles and names."""
+        *before, last = term.words
+        field_ = f"{self.noun.name}~whole"
+        parts = [Query.term_query(self.schema, field_, each, "basic") for each in before]
+        parts.append(Query.regex_query(self.schema, field_, f"{escaped(last)}.*"))
+        return Query.boolean_query([(Occur.Must, each) for each in parts])
+
+    def favours(self, needed: Sequence[Term]) -> Iterator[Query]:
+        """What makes a row come earlier: words in a column of weight, and neighbours in the title."""
+        words = [each.words[0] for each in needed if len(each.words) == 1 and not each.begins and not each.either]
+        for column, weight in self.noun.text.items():
+            if boost := BOOSTS.get(weight):
+                name = f"{self.noun.name}.{column}"
+                yield from (Query.boost_query(Query.term_query(self.schema, name, word), boost) for word in words)
+        title = f"{self.noun.name}.{self.noun.title}"
+        for both in pairwise(words):
+            yield Query.boost_query(Query.phrase_query(self.schema, title, list(both)), NEIGHBOURS)
+
+
+def least_of(count: int) -> int:
+    """How many of so many words a row needs."""
+    return count if count <= 2 else count - 1 if count <= 5 else 1
+
+
+def rows_seen(schema: Schema, noun: Noun, scopes: Collection[str]) -> Query:
+    """The rows of a noun that somebody sees, each once: without the documents of what not all see of them."""
+    kind = Query.term_query(schema, KIND, noun.name, "basic")
+    clauses = [(Occur.Must, Query.const_score_query(each, 0.0)) for each in (kind, seen_by(schema, scopes))]
+    if noun.split:
+        clauses.append((Occur.MustNot, Query.term_query(schema, CIRCLE, noun.name, "basic")))
+    return Query.boolean_query(clauses)
+
+
+def seen_by(schema: Schema, scopes: Collection[str]) -> Query:
+    """The one test of sight, in the index."""
+    if len(scopes) <= FEW_SCOPES:
+        return Query.boolean_query([(Occur.Should, Query.term_query(schema, SCOPES, each, "basic")) for each in scopes])
+    return Query.term_set_query(schema, SCOPES, list(scopes))
+
+
+def escaped(text: str) -> str:
+    """The text with the signs of a regular expression taken literally; its words have none but + and #."""
+    return text.replace("+", r"\+").replace("#", r"\#")

@@ -1,0 +1,34 @@
+"""A search as one more condition of a whole list: for what is exported, or written, as far as `q` finds it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from guildhouse.kernel.actor import Actor
+from guildhouse.kernel.db import Connection
+from guildhouse.kernel.fields import Selection
+from guildhouse.kernel.filters import Condition
+from guildhouse.kernel.pages import parse_sort
+from guildhouse.kernel.resource import Resource
+from guildhouse.kernel.searching.engine import Engine
+from guildhouse.kernel.searching.finding import Finding
+from guildhouse.kernel.searching.plain_search import words_condition
+from guildhouse.kernel.searching.ranking import DEEPEST
+from guildhouse.kernel.searching.search_query import parse_query
+from guildhouse.kernel.searching.sought import Sought
+from guildhouse.kernel.select import LIVE, Listing
+
+
+async def search_conditions(
+    engine: Engine, connection: Connection, actor: Actor, resource: Resource[Any], params: Mapping[str, str]
+) -> list[Condition]:
+    """The rows that `q` finds, if it is given: the best ones, as many as are ranked."""
+    text = params.get("q")
+    if text is None or not resource.find.text:
+        return []
+    sought = Sought(parse_query(text, resource.find.text), (), highlights=False, by_relevance=True)
+    listing = Listing(Selection(("id",)), (LIVE,), parse_sort(resource, None), DEEPEST)
+    finding = Finding(engine, connection, resource, actor, listing, sought)
+    ranking = await finding.rank(DEEPEST)
+    if ranking is None:
+        return [words_condition(resource, finding.asked, actor.scopes)]
+    return [Condition("id = ANY(?)", ([hit.row_id for hit in ranking.hits],))]

@@ -1,0 +1,92 @@
+"""The document of a row in the index: made from the row as the database has it now, whatever a change said of it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+from uuid import UUID
+
+from tantivy import Document
+
+from guildhouse.kernel.row import Values
+from guildhouse.kernel.searching.index_schema import CIRCLE, HIGH, KEY, KIND, LOW, SCOPES, Noun, as_indexed
+from guildhouse.kernel.searching.tokens import signs, spaced
+
+HALF = 2**64 - 1
+
+
+def key_of(noun: str, row_id: str) -> str:
+    """What a row's documents are found by, to take them away."""
+    return f"{noun}:{row_id}"
+
+
+def documents_of(noun: Noun, record: Values) -> Iterator[Document]:
+    """The row's document; where some text is not for all who see the row, one more for each circle that sees more."""
+    for scopes, columns in circles(noun, record):
+        made = document(noun, record, scopes, columns)
+        if scopes is not record["scopes"]:
+            made.add_text(CIRCLE, noun.name)
+        yield made
+
+
+def circles(noun: Noun, record: Values) -> Iterator[tuple[Iterable[str], Sequence[str]]]:
+    """Who sees what of the text: the scopes of each circle, and the columns that all of it sees."""
+    common = [name for name in noun.text if name not in noun.split]
+    yield record["scopes"], common
+    if not noun.split:
+        return
+    row = noun.resource.table.of(record)
+    seen = {name: frozenset(noun.resource.shapes.audience[name](row)) for name in noun.split if record[name]}
+    for scopes in dict.fromkeys(seen.values()):
+        yield scopes, [*common, *(name for name, eyes in seen.items() if scopes <= eyes)]
+
+
+def document(noun: Noun, record: Values, scopes: Iterable[str], columns: Sequence[str]) -> Document:
+    """One document of a row: these columns' text, seen by these scopes."""
+    made = Document()
+    number = UUID(record["id"]).int
+    made.add_text(KEY, key_of(noun.name, record["id"]))
+    made.add_text(KIND, noun.name)
+    made.add_unsigned(HIGH, number >> 64)
+    made.add_unsigned(LOW, number & HALF)
+    for scope in scopes:
+        made.add_text(SCOPES, scope)
+    add_text(made, noun, record, columns)
+    add_values(made, noun, record)
+    return made
+
+
+def add_text(made: Document, noun: Noun, record: Values, columns: Sequence[str]) -> None:
+    """The words of the columns: all together, each column's own, and those that are completed."""
+    for name in columns:
+        said = text_of(record[name])
+        if not said:
+            continue
+        words = spaced(said)
+        made.add_text(noun.name, words)
+        made.add_text(f"{noun.name}.{name}", words)
+        if noun.text[name] in "AB":
+            made.add_text(f"{noun.name}~whole", words)
+        if name == noun.title:
+            made.add_text(f"{noun.name}~title", words)
+        if alone := signs(said):
+            made.add_text(f"{noun.name}~signs", alone)
+
+
+def text_of(value: Any) -> str:
+    """A column's text; the words of a list are kept apart by more than a blank, so that no phrase runs over."""
+    return " | ".join(value) if isinstance(value, list) else value or ""
+
+
+def add_values(made: Document, noun: Noun, record: Values) -> None:
+    """The values that one filters, sorts and counts by."""
+    for name, sort in noun.values.items():
+        value = record[name]
+        if value is None:
+            continue
+        field = f"{noun.name}={name}"
+        if sort == "word":
+            for each in value if isinstance(value, list) else (value,):
+                made.add_text(field, as_indexed(each))
+        elif sort == "number":
+            made.add_float(field, float(value))
+        else:
+            made.add_integer(field, as_indexed(value))

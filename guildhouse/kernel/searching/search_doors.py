@@ -1,0 +1,128 @@
+"""The doors of searching over all nouns at once: `/v1/search`, and `/v1/search/suggest` while one types."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from guildhouse.kernel.answer import Answer
+from guildhouse.kernel.door import Door
+from guildhouse.kernel.errors import BadRequest, UnknownParameter
+from guildhouse.kernel.fields import Selection
+from guildhouse.kernel.formats import dumps
+from guildhouse.kernel.may import anyone
+from guildhouse.kernel.pages import WrongLimit, parse_sort
+from guildhouse.kernel.reading import wait_for_index, wait_for_position
+from guildhouse.kernel.request import Call
+from guildhouse.kernel.resource import Resource
+from guildhouse.kernel.searching.completing import Suggestion, complete
+from guildhouse.kernel.searching.finding import DATABASE, INDEX, Finding, Found
+from guildhouse.kernel.searching.index_schema import Noun
+from guildhouse.kernel.searching.search_answer import hits, how_found, notice
+from guildhouse.kernel.searching.search_index import SearchIndex
+from guildhouse.kernel.searching.search_query import parse_query
+from guildhouse.kernel.searching.search_shapes import SearchResults, Suggestions
+from guildhouse.kernel.searching.sought import Sought
+from guildhouse.kernel.select import LIVE, Listing, rendered
+
+OF_EACH, MOST = 5, 20
+
+
+class UnknownKind(BadRequest):
+    """`{name}` is not searched. These are, as far as you may read them: {known}."""
+
+
+def nouns_of(call: Call) -> list[Noun]:
+    """The nouns that `kinds=jobs,people` names, or all that the actor may read. Raises `UnknownKind`."""
+    nouns = call.server.search.schema.nouns.values()
+    open_ = {each.resource.path: each for each in nouns if may_read(call, each.resource)}
+    wanted = [each.strip() for each in (call.param("kinds") or "").split(",") if each.strip()]
+    for name in wanted:
+        if name not in open_:
+            raise UnknownKind(name=name, known=", ".join(open_))
+    return [open_[name] for name in dict.fromkeys(wanted or open_)]
+
+
+def may_read(call: Call, resource: Resource[Any]) -> bool:
+    """Whether the list of a noun is open to the actor."""
+    return resource.may.read(call.actor, None) and call.actor.can(f"{resource.name}.read")
+
+
+def limit_of(call: Call) -> int:
+    """How many of each noun, coerced down to the most."""
+    text = call.param("limit") or str(OF_EACH)
+    if not text.isascii() or not text.isdigit() or not 1 <= len(text) <= 9 or int(text) < 1:
+        raise WrongLimit
+    return min(int(text), MOST)
+
+
+def refuse_others(call: Call, *known: str) -> None:
+    """Raise for a parameter that is none here."""
+    for name, _ in call.query:
+        if name not in known:
+            raise UnknownParameter(name=name, known=", ".join(known))
+
+
+async def search(call: Call) -> Answer:
+    """Search all nouns at once."""
+    refuse_others(call, "q", "kinds", "limit")
+    nouns, limit, text = nouns_of(call), limit_of(call), call.param("q") or ""
+    await wait_for_position(call)
+    await wait_for_index(call)
+    groups: list[dict[str, Any]] = []
+    engine, why = INDEX, None
+    for noun in nouns:
+        found, told = await search_noun(call, noun, text, limit)
+        if found.engine == DATABASE:
+            engine, why = DATABASE, notice("building", call.language)
+        groups.append(told)
+    meant = next((each["did_you_mean"] for each in groups if each["did_you_mean"]), None)
+    full = sorted((each for each in groups if each["hits"]), key=lambda each: -each["hits"][0]["score"])
+    body = {"data": full, "did_you_mean": meant, "engine": engine, "notice": why}
+    return Answer(200, dumps(body), headers={"Cache-Control": "private, no-store"})
+
+
+async def search_noun(call: Call, noun: Noun, text: str, limit: int) -> tuple[Found, dict[str, Any]]:
+    """What is found of one noun."""
+    resource = noun.resource
+    sought = Sought(parse_query(text, resource.find.text), (), highlights=True, by_relevance=True)
+    fields = tuple(dict.fromkeys(["id", *(name for name in resource.find.text if name in resource.readable)]))
+    listing = Listing(Selection(fields), (LIVE,), parse_sort(resource, None), limit)
+    async with call.server.database.reading() as connection:
+        finding = Finding(call.server.search, connection, resource, call.actor, listing, sought)
+        found = await finding.find()
+        rows = await rendered(call.server.house, connection, resource, call.actor, found.page.rows, listing.selection)
+    about = await how_found(finding, found, call.language)
+    return found, {
+        "kind": resource.path,
+        "total": found.total,
+        "more": f"/v1/{resource.path}?{urlencode({'q': text})}",
+        "did_you_mean": about.get("did_you_mean"),
+        "hits": [told_hit(noun, row, hit) for row, hit in zip(rows, hits(finding, found, rows), strict=True)],
+    }
+
+
+def told_hit(noun: Noun, row: Mapping[str, Any] | Any, hit: Mapping[str, Any]) -> dict[str, Any]:
+    """A hit with its title and address."""
+    return {"id": row["id"], "title": row[noun.title], "url": f"/v1/{noun.resource.path}/{row['id']}", **hit}
+
+
+async def suggest(call: Call) -> Answer:
+    """What may be about to be typed."""
+    refuse_others(call, "q", "kinds", "limit")
+    nouns, limit, text = nouns_of(call), limit_of(call), call.param("q") or ""
+
+    def look_up(index: SearchIndex) -> Sequence[Suggestion]:
+        return complete(index, nouns, call.actor.scopes, text, limit)
+
+    found = await call.server.search.run(look_up)
+    return Answer(200, dumps({"data": found or []}), headers={"Cache-Control": "private, max-age=30"})
+
+
+def search_doors(host: Resource[Any]) -> tuple[Door, ...]:
+    """The two doors; in the documentation they stand with this noun."""
+    return (
+        Door("GET", "/v1/search", "search.read", "Search everything that you may see", search, host, kind="read",
+             cost=10, open_to=anyone, gives=SearchResults),
+        Door("GET", "/v1/search/suggest", "search.read", "What may be about to be typed", suggest, host, kind="read",
+             cost=2, open_to=anyone, gives=Suggestions),
+    )  # fmt: skip

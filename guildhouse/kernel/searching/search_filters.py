@@ -1,0 +1,103 @@
+"""Filters in the index: the conditions of a list, as far as the index can judge them; the database judges all again."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from tantivy import FieldType, Occur, Query, Schema
+
+from guildhouse.kernel.filters import Condition
+from guildhouse.kernel.searching.index_schema import Noun, as_indexed
+from guildhouse.kernel.select import LIVE
+
+
+def filters_of(schema: Schema, noun: Noun, conditions: Iterable[Condition]) -> tuple[list[Query], bool]:
+    """The conditions that the index can judge, and whether these are all."""
+    asked = [each for each in conditions if each is not LIVE]
+    found = [filter_of(schema, noun, each) for each in asked]
+    return [each for each in found if each is not None], None not in found
+
+
+def filter_of(schema: Schema, noun: Noun, condition: Condition) -> Query | None:
+    """One condition on one column; None where the index cannot judge it."""
+    column, operator = condition.on or ("", "")
+    sort = noun.values.get(column)
+    make = (WORD_FILTERS if sort == "word" else NUMBER_FILTERS).get(operator)
+    if sort is None or make is None:
+        return None
+    return make(Field(schema, f"{noun.name}={column}", sort), [as_indexed(each) for each in flat(condition.values)])
+
+
+def flat(values: Sequence[Any]) -> list[Any]:
+    """The values of a condition, those of a list one by one."""
+    return [each for value in values for each in (value if isinstance(value, list) else [value])]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of values, and what is asked of it."""
+
+    schema: Schema
+    name: str
+    sort: str
+
+    def any_of(self, values: Sequence[Any]) -> Query:
+        """One of these words."""
+        return Query.term_set_query(self.schema, self.name, list(values))
+
+    def all_of(self, values: Sequence[Any]) -> Query:
+        """All of these words."""
+        terms = [Query.term_query(self.schema, self.name, each, "basic") for each in values]
+        return Query.boolean_query([(Occur.Must, each) for each in terms])
+
+    def between(self, low: Any, high: Any, *, with_low: bool = True, with_high: bool = True) -> Query:
+        """A number in a range; None is no end."""
+        is_float = self.sort == "number"
+        low, high = (float(each) if is_float and each is not None else each for each in (low, high))
+        kind = FieldType.Float if is_float else FieldType.Integer
+        return Query.range_query(self.schema, self.name, kind, low, high, with_low, with_high)
+
+    def is_there(self, _values: Sequence[Any] = ()) -> Query:
+        """Any value."""
+        return Query.exists_query(self.name)
+
+    def one_number_of(self, values: Sequence[Any]) -> Query:
+        """One of these numbers."""
+        return Query.boolean_query([(Occur.Should, self.between(each, each)) for each in values])
+
+
+Make: TypeAlias = Callable[[Field, Sequence[Any]], Query]
+
+
+def but(make: Make) -> Make:
+    """All that this does not find."""
+
+    def made(of: Field, values: Sequence[Any]) -> Query:
+        return Query.boolean_query([(Occur.Must, Query.all_query()), (Occur.MustNot, make(of, values))])
+
+    return made
+
+
+WORD_FILTERS: Mapping[str, Make] = {
+    "eq": Field.any_of,
+    "ne": but(Field.any_of),
+    "in": Field.any_of,
+    "nin": but(Field.any_of),
+    "all": Field.all_of,
+    "null": but(Field.is_there),
+    "there": Field.is_there,
+}
+NUMBER_FILTERS: Mapping[str, Make] = {
+    "eq": Field.one_number_of,
+    "ne": but(Field.one_number_of),
+    "in": Field.one_number_of,
+    "nin": but(Field.one_number_of),
+    "gt": lambda of, values: of.between(values[0], None, with_low=False),
+    "gte": lambda of, values: of.between(values[0], None),
+    "lt": lambda of, values: of.between(None, values[0], with_high=False),
+    "lte": lambda of, values: of.between(None, values[0]),
+    "between": lambda of, values: of.between(values[0], values[1]),
+    "within": lambda of, values: of.between(values[0], None),
+    "null": but(Field.is_there),
+    "there": Field.is_there,
+}

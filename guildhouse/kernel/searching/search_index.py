@@ -1,0 +1,146 @@
+"""The search index: a directory of this node, written by one process, read by all. Nothing in it is worth a backup.
+
+The position of the log that the index has come to is a document of the index itself, written in the same commit as what
+it stands for: whatever kills the process, the index and its position agree.
+"""
+
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tantivy import Document, Index, IndexWriter, Order, Query, Searcher
+
+from guildhouse.kernel.searching.index_schema import CURSOR, HIGH, KEY, LOW, SearchSchema
+from guildhouse.kernel.searching.tokens import analyzers
+
+HEAP = 32_000_000  # bytes that a writer gathers before it writes a segment
+READY, BUILDING = "ready", "building"
+
+
+class Hit(NamedTuple):
+    """A row that was found: how well it fits (0 where it was sorted otherwise), and its id."""
+
+    score: float
+    row_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """Where an index stands: the log's position, and whether all rows of before are in it."""
+
+    epoch: str
+    pos: int
+    state: str
+
+    def text(self) -> str:
+        """As it stands in the index."""
+        return f"{self.epoch} {self.pos} {self.state}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Stand":
+        """Read what `text` wrote."""
+        epoch, pos, state = text.split(" ")
+        return cls(epoch, int(pos), state)
+
+
+class SearchIndex:
+    """An index on disk, or in memory without a `path`. Raises what tantivy raises: ValueError, OSError."""
+
+    def __init__(self, schema: SearchSchema, path: Path | None = None) -> None:
+        self.schema, self.path = schema, path
+        if path:
+            path.mkdir(parents=True, exist_ok=True)
+        self._index = Index(schema.built, path=str(path) if path else None)
+        for name, analyzer in analyzers().items():
+            self._index.register_tokenizer(name, analyzer)
+        self._index.config_reader(reload_policy="manual")
+        self._writer: IndexWriter | None = None
+        self.reload()
+
+    def reload(self) -> None:
+        """See what was committed last."""
+        self._index.reload()
+        self.searcher: Searcher = self._index.searcher()
+        self.stand = self._read_stand()
+
+    def _read_stand(self) -> Stand | None:
+        found = self.searcher.search(Query.term_query(self.schema.built, KEY, CURSOR), 1, count=False).hits
+        text = self.searcher.doc(found[0][1]).get_first(CURSOR) if found else None
+        return Stand.parse(text) if text else None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether all rows are in it, so that it may answer."""
+        return self.stand is not None and self.stand.state == READY
+
+    def claim(self) -> bool:
+        """Become the one that writes, if nobody else does; the operating system gives it free when a process ends."""
+        if self._writer is None:
+            try:
+                self._writer = self._index.writer(HEAP, 1)
+            except ValueError as error:
+                if "LockBusy" in str(error):
+                    return False
+                raise
+        return True
+
+    def write(self, gone: Iterable[str], documents: Iterable[Document]) -> None:
+        """Take away what stands under these keys, then add; seen from the next commit on. Only after `claim`."""
+        assert self._writer
+        for key in gone:
+            self._writer.delete_documents_by_term(KEY, key)
+        for each in documents:
+            self._writer.add_document(each)
+
+    def commit(self, stand: Stand) -> None:
+        """Make what was written last, together with where it stands, and see it."""
+        assert self._writer
+        mark = Document()
+        mark.add_text(KEY, CURSOR)
+        mark.add_text(CURSOR, stand.text())
+        self.write([CURSOR], [mark])
+        self._writer.commit()
+        self.reload()
+
+    def search(
+        self, query: Query, limit: int, by: str | None = None, descending: bool = True
+    ) -> tuple[Sequence[Hit], int]:
+        """The best documents as ids, each once, and how many there are; or sorted `by` a field of numbers."""
+        order = Order.Desc if descending else Order.Asc
+        searcher = self.searcher
+        found = searcher.search(query, limit, count=True, order_by_field=by, order=order)
+        addresses = [address for _, address in found.hits]
+        if not addresses:
+            return (), 0
+        ids = map(joined, searcher.fast_field_values(HIGH, addresses), searcher.fast_field_values(LOW, addresses))
+        scores = (0.0 if by else score for score, _ in found.hits)
+        best: dict[str, Hit] = {}
+        for score, row_id in zip(scores, ids, strict=True):
+            best.setdefault(row_id, Hit(score, row_id))
+        count: int = found.count  # type: ignore[attr-defined]  # it is there, its stub lacks it
+        return list(best.values()), count
+
+    def close(self) -> None:
+        """Let go of the writer."""
+        if self._writer:
+            self._writer.wait_merging_threads()
+            self._writer = None
+
+    def remove(self) -> None:
+        """Let go of the writer without waiting for anything, and delete the files."""
+        self._writer = None
+        if self.path:
+            self.remove_files(self.path)
+
+    @staticmethod
+    def remove_files(path: Path) -> None:
+        """Delete an index."""
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def joined(high: Any, low: Any) -> str:
+    """An id from its two numbers."""
+    text = f"{high:016x}{low:016x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -1,0 +1,160 @@
+"""What is typed into a search box, parsed: words, "phrases", `-not this`, `title:word`, `begin*`, and `this OR that`.
+
+Nothing that is typed is an error of syntax: a sign that has no meaning where it stands is a blank. Only what is too long,
+or has no word at all, is refused.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from guildhouse.kernel.errors import BadRequest
+from guildhouse.kernel.searching.tokens import EMPTY, HAN, coarse, plain, stems, whole
+
+MOST_SIGNS = 1_000
+MOST_WORDS = 50
+PIECE = re.compile(
+    r"""(?P<minus>(?<!\S)[-\u2212\uff0d](?=\S))?
+        (?:(?P<field>[^\W\d]\w*):(?=\S))?
+        (?:["\u201c\u201d\u300c\u300e](?P<phrase>[^"\u201c\u201d\u300d\u300f]*)(?:["\u201c\u201d\u300d\u300f]|$)
+        |(?P<word>[^\s"\u201c\u201d]+))""",
+    re.VERBOSE,
+)
+
+
+class QueryTooLong(BadRequest):
+    """`q` takes at most {signs} characters and {words} words. Leave out what says least."""
+
+    def __init__(self) -> None:
+        super().__init__(signs=MOST_SIGNS, words=MOST_WORDS)
+
+
+class NothingToSearch(BadRequest):
+    """`q` has no word in it to look for. Write a word, or leave `q` out to see all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One thing to look for: words that follow one another (one, or a phrase), in all text or in one column of it.
+
+    `said` is how it was typed; `words` are stems, or where it `begins` a longer word, whole words. What is not `needed`
+    only makes a row come earlier. `either` are terms of which one is enough.
+    """
+
+    said: str
+    words: tuple[str, ...]
+    column: str | None = None
+    excluded: bool = False
+    begins: bool = False
+    needed: bool = True
+    exact: bool = False
+    either: tuple["Term", ...] = ()
+
+    @property
+    def is_chinese(self) -> bool:
+        """Whether it is of Chinese signs."""
+        return bool(HAN.search(self.said))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A whole query: all its terms in their order."""
+
+    text: str
+    terms: tuple[Term, ...]
+
+    @property
+    def wanted(self) -> Sequence[Term]:
+        """What a row should have."""
+        return [each for each in self.terms if not each.excluded]
+
+    @property
+    def needed(self) -> Sequence[Term]:
+        """What counts when rows are told apart; all that is wanted, where nothing of it says much."""
+        return [each for each in self.wanted if each.needed] or self.wanted
+
+
+def parse_query(text: str, columns: Collection[str]) -> Asked:
+    """Parse what was typed; `columns` are those that a word may be looked for in.
+
+    Raises `QueryTooLong` and `NothingToSearch`.
+    """
+    if len(text) > MOST_SIGNS:
+        raise QueryTooLong
+    terms = tuple(with_alternatives(pieces(plain(text), columns)))
+    if not terms:
+        raise NothingToSearch
+    if sum(len(each.words) for each in terms) > MOST_WORDS:
+        raise QueryTooLong
+    return Asked(text, terms)
+
+
+def pieces(text: str, columns: Collection[str]) -> Iterator[Term | None]:
+    """The terms one by one; None stands for an OR between its neighbours."""
+    for found in PIECE.finditer(text):
+        excluded, column = bool(found["minus"]), found["field"]
+        said = found["phrase"] if found["phrase"] is not None else found["word"]
+        if column is not None and column not in columns:
+            column, said = None, f"{column}:{said}"
+        if said == "OR" and not excluded and column is None and found["phrase"] is None:
+            yield None
+        elif found["phrase"] is not None:
+            yield from phrase(said, column, excluded)
+        else:
+            yield from (replace(each, column=column, excluded=excluded) for each in terms_of(said))
+
+
+def phrase(said: str, column: str | None, excluded: bool) -> Iterator[Term]:
+    """A quoted phrase; every word of it counts."""
+    words = tuple(stems(said))
+    if words:
+        yield Term(said, words, column, excluded, exact=True)
+
+
+def terms_of(said: str) -> Iterator[Term]:
+    """The terms of what was typed without a blank in it: `Node.js` is a phrase of two words, 台北護理師 are two words."""
+    begins = said.endswith("*")
+    start = 0
+    for run in HAN.finditer(said):
+        yield from latin(said[start : run.start()], begins=False)
+        yield from han(run[0])
+        start = run.end()
+    yield from latin(said[start:], begins)
+
+
+def latin(said: str, begins: bool) -> Iterator[Term]:
+    """A word of an alphabet."""
+    if begins and (found := tuple(whole(said))) and len(found[-1]) > 1:
+        yield Term(said.rstrip("*"), found, begins=True)
+        return
+    words = tuple(stems(said))
+    if words:
+        yield Term(said, words, needed=said.lower() not in EMPTY or (said.isupper() and len(said) > 1))
+
+
+def han(run: str) -> Iterator[Term]:
+    """The words of a run of Chinese signs. One sign between words says little; signs of which none makes a word with
+    another, as in a name, are looked for together."""
+    found = coarse(run)
+    if all(len(word) == 1 for word in found):
+        found = ["".join(found)]
+    for word in found:
+        yield Term(word, (word,), needed=len(word) > 1 or len(found) == 1)
+
+
+def with_alternatives(found: Iterator[Term | None]) -> Iterator[Term]:
+    """The terms, those with an OR between them made one."""
+    terms: list[Term] = []
+    joining = False
+    for each in found:
+        if each is None:
+            joining = bool(terms)
+        elif joining and not each.excluded and not terms[-1].excluded:
+            last = terms.pop()
+            both = (*(last.either or (last,)), each)
+            terms.append(replace(last, said=f"{last.said} OR {each.said}", either=both))
+            joining = False
+        else:
+            terms.append(each)
+            joining = False
+    yield from terms

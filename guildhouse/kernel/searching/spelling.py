@@ -1,0 +1,44 @@
+"""Did you mean: the words of titles and names that are nearest to one that nobody wrote, as far as the actor sees them."""
+
+import re
+from collections.abc import Collection, Sequence
+
+from rapidfuzz.distance import OSA
+from tantivy import Query
+
+from guildhouse.kernel.searching.index_schema import Noun
+from guildhouse.kernel.searching.query_building import seen_by
+from guildhouse.kernel.searching.search_index import SearchIndex
+from guildhouse.kernel.searching.tokens import whole
+
+LOOKED_AT = 5_000  # words that begin alike
+SHORTEST, LONG = 4, 8  # letters: a word as short is no typing error, in one as long there may be two
+
+
+def did_you_mean(
+    index: SearchIndex, nouns: Sequence[Noun], scopes: Collection[str], text: str, words: Sequence[str]
+) -> str | None:
+    """The text with these words of it as others wrote them; None where no word comes near."""
+    seen = seen_by(index.schema.built, scopes)
+    meant = text
+    for word in words:
+        nearest = min((each for noun in nouns for each in near(index, noun, seen, word)), default=None)
+        if nearest:
+            meant = re.sub(rf"\b{re.escape(word)}\b", nearest[2], meant, count=1)
+    return meant if meant != text else None
+
+
+def near(index: SearchIndex, noun: Noun, seen: Query, word: str) -> list[tuple[int, int, str]]:
+    """The words of a noun's titles that come near, with how far they are, the more frequent first among those as near."""
+    said = "".join(whole(word))
+    if len(said) < SHORTEST:
+        return []
+    most = 2 if len(said) >= LONG else 1
+    found = []
+    for begin in dict.fromkeys((said[0], said[1])):  # the first letter, and the second, should the first be too much
+        known = index.searcher.terms_with_prefix(f"{noun.name}~whole", begin, seen, LOOKED_AT)
+        for other, count in known:
+            distance = OSA.distance(said, other, score_cutoff=most)
+            if 0 < distance <= most:
+                found.append((int(distance), -count, other))
+    return found

@@ -1,0 +1,113 @@
+"""Words: how text becomes what is looked up, the same for what is indexed and for what is asked.
+
+English words are cut at everything that is neither letter nor digit (`C++` and `C#` stay whole) and stemmed. Chinese has
+no blanks: it is folded to one script and one vocabulary, so that 軟體 and 软件 are the same, and cut by a dictionary.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from functools import cache, lru_cache
+from typing import Any
+
+from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
+
+HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+")
+WORD = r"[\p{L}\p{N}\p{M}_]+[+#]*"
+LONGEST = 60  # letters of a word; what is longer is not language
+STEMS, WHOLE, RAW = "stems", "whole", "raw"
+# Words that say nothing of what is looked for, unless they stand in capitals (IT) or alone.
+EMPTY = frozenset(
+    re.findall(
+        r"\w+",
+        "a an and are as at be but by for from has have i if in into is it its me my no not of on or our such than that "
+        "the their then there these they this to was we were which will with you your",
+    )
+)
+
+
+@cache
+def analyzers() -> dict[str, TextAnalyzer]:
+    """The analyzers by name: stemmed words, and whole ones for completion and for finding typing errors."""
+
+    return {STEMS: cut_into_words().filter(Filter.stemmer("english")).build(), WHOLE: cut_into_words().build()}
+
+
+def cut_into_words() -> TextAnalyzerBuilder:
+    """The beginning of every analyzer."""
+    cut = TextAnalyzerBuilder(Tokenizer.regex(WORD)).filter(Filter.remove_long(LONGEST))
+    return cut.filter(Filter.lowercase()).filter(Filter.ascii_fold())
+
+
+@cache
+def chinese() -> tuple[Any, Any]:
+    """What folds Chinese, and what cuts it. Loaded when the first Chinese text comes (50 MB)."""
+    import rjieba  # noqa: PLC0415
+    from opencc import OpenCC  # noqa: PLC0415
+
+    return OpenCC("tw2sp"), rjieba
+
+
+def plain(text: str) -> str:
+    """The text with wide and joined forms of its signs as the usual ones: those of East Asian keyboards too."""
+    return text if text.isascii() else unicodedata.normalize("NFKC", text)
+
+
+def spaced(text: str) -> str:
+    """The text with its Chinese folded and cut into words by blanks, each word also with the words inside it."""
+    text = plain(text)
+    if text.isascii() or not HAN.search(text):
+        return text
+    folding, cutting = chinese()
+    return HAN.sub(lambda run: f" {' '.join(cutting.cut_for_search(run[0], False))} ", folding.convert(text))
+
+
+def signs(text: str) -> str:
+    """The Chinese signs of a text, folded, one by one: found whatever the dictionary makes of them."""
+    if text.isascii() or not HAN.search(text):
+        return ""
+    folding, _ = chinese()
+    return " | ".join(" ".join(run) for run in HAN.findall(folding.convert(plain(text))))
+
+
+def stems(text: str) -> list[str]:
+    """The words of a text as they are looked up."""
+    return analyzers()[STEMS].analyze(spaced(text))
+
+
+def whole(text: str) -> list[str]:
+    """The words of a text as they are completed: in small letters, without accents, not stemmed."""
+    return analyzers()[WHOLE].analyze(spaced(text))
+
+
+@lru_cache(maxsize=20_000)
+def stem(word: str) -> str:
+    """One word as it is looked up."""
+    found = analyzers()[STEMS].analyze(word)
+    return found[0] if len(found) == 1 else word
+
+
+def coarse(run: str) -> Sequence[str]:
+    """A run of Chinese signs as its words, folded, none inside another."""
+    folding, cutting = chinese()
+    found: list[str] = cutting.cut(folding.convert(run), False)
+    return found
+
+
+@cache
+def scripts() -> tuple[Any, Any]:
+    """What turns Chinese into Simplified signs, one for one, and into Traditional ones."""
+    from opencc import OpenCC  # noqa: PLC0415
+
+    return OpenCC("t2s"), OpenCC("s2tw")
+
+
+def simplified(text: str) -> str:
+    """The text in Simplified signs, each in its place."""
+    return text if text.isascii() else str(scripts()[0].convert(text))
+
+
+def variants(text: str) -> list[str]:
+    """Chinese as it is, in Simplified and in Traditional signs."""
+    to_simplified, to_traditional = scripts()
+    return list(dict.fromkeys([text, to_simplified.convert(text), to_traditional.convert(text)]))
