@@ -23,6 +23,7 @@ from guildhouse.config import Config, load
 from guildhouse.kernel import migrate
 from guildhouse.kernel.db import Database, Note
 from guildhouse.kernel.embedded import Embedded
+from guildhouse.kernel.searching.search_index import READY, Stand
 from guildhouse.kernel.server import Server
 from guildhouse.kernel.tables import METADATA
 from guildhouse.kernel.tasks import feeder
@@ -188,6 +189,8 @@ async def emptied(server: Server) -> None:
             await connection.execute(f'DELETE FROM "{table}"')
     server.ear.heard.clear()
     server.identity.memory.forget_all()  # type: ignore[attr-defined]
+    if index := server.search.index:
+        await asyncio.to_thread(index.empty, Stand(server.search.epoch, server.search.pos, READY))
 
 
 @pytest.fixture

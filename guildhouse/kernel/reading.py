@@ -103,7 +103,8 @@ def listing_of(call: Call, resource: Resource[Any], sought: Sought | None = None
     known = LIST_PARAMETERS | parameters_of(resource)
     where = conditions(resource, call.query, known) if call.query else []
     text = call.param("cursor")
-    kinds = None if sought and sought.asked else (order, resource)
+    ranked = sought and sought.asked and call.server.search.index and call.param("trash") is None
+    kinds = None if ranked else (order, resource)
     cursor = pages.unseal(cursor_key(call), binding_of(call, resource), text, kinds) if text else None
     return Listing(
         selection, (live_or_trash(call.param("trash")), *where), order, pages.parse_limit(call.param("limit")), cursor

@@ -188,8 +188,16 @@ def test_a_server_that_is_killed_while_it_writes_loses_nothing_that_it_acknowled
             operation = worked_off(client, sent.json()["id"])
             assert (operation["status"], operation["created"], operation["total"]) == ("done", 6000, 6000)
             total = client.get("/v1/jobs?limit=1", headers={"prefer": "count=exact"}).json()["page"]["total"]
+            wait_until(lambda: indexed(client) == total)
     # What the server had written when it was killed and could not say any more may be there, too: one request of one writer.
     assert len(writer.acknowledged) + 6000 <= total <= len(writer.acknowledged) + 6000 + 1
+
+
+def indexed(client: Any) -> int:
+    """How many jobs the search index has."""
+    return sum(
+        each["count"] for each in client.get("/v1/jobs?limit=1&facets=status").json()["search"]["facets"]["status"]
+    )
 
 
 def worked_off(client: Any, operation_id: str) -> dict[str, Any]:

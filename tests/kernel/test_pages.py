@@ -35,7 +35,7 @@ CURSOR = Cursor((120, "Egg timer", "019a9f3c-7c00-7000-8000-000000000001"))
 
 
 def opened(text: str, order: Sequence[Order] = BY_WEIGHT, binding: bytes = BINDING) -> Cursor:
-    return unseal(SECRET, binding, text, order, gadgets)
+    return unseal(SECRET, binding, text, (order, gadgets))
 
 
 def test_the_limit_is_coerced_down_and_has_a_default() -> None:
@@ -116,7 +116,7 @@ def test_a_cursor_is_bound_to_its_query_and_to_the_server() -> None:
     with pytest.raises(CursorMismatch):
         opened(text, binding=b"gadgets?limit=6")
     with pytest.raises(CursorMismatch):
-        unseal(b"1" * 32, BINDING, text, BY_WEIGHT, gadgets)
+        unseal(b"1" * 32, BINDING, text, (BY_WEIGHT, gadgets))
 
 
 ORDERS = st.lists(st.sampled_from(["weight", "title", "created_at"]), unique=True, min_size=1).flatmap(

@@ -5,7 +5,7 @@ on site. A number is counted in bands, a time by how long ago it is.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import accumulate
 from typing import Any
@@ -18,6 +18,7 @@ from guildhouse.kernel.searching.finding import Finding, Found, within_budget
 from guildhouse.kernel.searching.index_schema import as_indexed
 from guildhouse.kernel.searching.plain_search import words_condition
 from guildhouse.kernel.searching.query_building import QueryBuilder
+from guildhouse.kernel.searching.ranking import DEEPEST
 from guildhouse.kernel.searching.search_filters import filters_of
 from guildhouse.kernel.searching.search_index import SearchIndex
 from guildhouse.kernel.select import numbered, statement, visible
@@ -59,9 +60,10 @@ class Counting:
 
     def look_up(self, index: SearchIndex, filters: Mapping[str, Sequence[Query]]) -> dict[str, list[Bucket]]:
         """Count in the index; columns that have the same conditions together."""
-        together: dict[tuple[Condition, ...], list[str]] = {}
+        filtered = {each.on[0] for each in self.of.listing.where if each.on}
+        together: dict[str, list[str]] = {}
         for name in self.names:
-            together.setdefault(tuple(self.where(name)), []).append(name)
+            together.setdefault(name if name in filtered else "", []).append(name)
         found: dict[str, list[Bucket]] = {}
         for names in together.values():
             builder = QueryBuilder(index, self.of.noun, self.of.engine.house.synonyms_of)
@@ -110,7 +112,7 @@ class Counting:
 
     async def in_database(self, name: str) -> list[Bucket]:
         """The counts of one column as the database has them."""
-        where = [visible(self.of.actor), *self.where(name), *self.found_rows()]
+        where = [visible(self.of.actor), *self.where(name), *await self.found_rows(name)]
         values, counted = self.grouping(name)
         sql, arguments = statement(self.of.resource, values, where)
         fetch = self.of.connection.fetch(numbered(f"SELECT {counted} FROM ({sql}) r{self.grouped(name)}"), *arguments)
@@ -121,12 +123,13 @@ class Counting:
             return [{"from": low, "to": high, "count": records[0][n]} for n, (low, high) in enumerate(ends(bands))]
         return [{"value": as_text(each["value"]), "count": each["count"]} for each in records]
 
-    def found_rows(self) -> list[Condition]:
-        """The condition of having been found: by the ranking, or without one by the words."""
+    async def found_rows(self, name: str) -> list[Condition]:
+        """The condition of having been found: by a ranking without the filters on this column, or by the words."""
         if self.found is None:
             return []
-        if self.found.ranking:
-            return [Condition("id = ANY(?)", ([hit.row_id for hit in self.found.ranking.hits],))]
+        listing = replace(self.of.listing, where=tuple(self.where(name)))
+        if ranking := await replace(self.of, listing=listing).rank(DEEPEST):
+            return [Condition("id = ANY(?)", ([hit.row_id for hit in ranking.hits],))]
         return [words_condition(self.of.resource, self.of.asked, self.of.actor.scopes)]
 
     def grouping(self, name: str) -> tuple[str, str]:

@@ -3,7 +3,7 @@ again, by the scopes and by every filter, and has its values: an index that is b
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import asyncpg
@@ -68,28 +68,33 @@ class Finding:
 
     async def find(self) -> Found:
         """The page. Raises `SearchTooSlow`, and `CursorMismatch` for a cursor that was given with, or without an index."""
-        cursor = self.listing.cursor
-        if cursor and not (cursor.values and isinstance(cursor.values[0], str)):
-            raise CursorMismatch
-        ranking, start, key = None, 0, ""
-        if cursor:
-            key, start, score, row_id = cursor.values
-            ranking = self.engine.rankings.get(key, self.actor.scopes)
+        if not self.is_in_index or self.engine.index is None:
+            return await self.find_without_index()
+        if self.listing.cursor:
+            return await self.go_on(self.listing.cursor)
+        ranking = await self.rank(FIRST)
         if ranking is None:
-            ranking = await self.rank(DEEPEST if cursor else FIRST)
+            return await self.find_without_index()
+        return await self.page_of(ranking, 0, self.engine.rankings.keep(ranking))
+
+    async def go_on(self, cursor: Cursor) -> Found:
+        """The page behind a cursor: of the ranking that is kept, or of a new one, behind the hit that it had come to."""
+        if [type(each) for each in cursor.values] != [str, int, float, str]:
+            raise CursorMismatch  # it was given while the database searched
+        key, start, score, row_id = cursor.values
+        ranking = self.engine.rankings.get(key, self.actor.scopes)
+        if ranking is None:
+            ranking = await self.rank(DEEPEST)
             if ranking is None:
-                return await self.find_without_index()
-            if cursor and row_id:
-                start = ranking.place_behind(score, row_id)
+                raise CursorMismatch
+            start = ranking.place_behind(score, row_id) if row_id else start
             key = self.engine.rankings.keep(ranking)
         return await self.page_of(ranking, start, key)
 
     async def find_without_index(self) -> Found:
         """The page as the database finds it, in the list's own order."""
-        if self.listing.cursor:
-            raise CursorMismatch
         where = (*self.listing.where, words_condition(self.resource, self.asked, self.actor.scopes))
-        listing = Listing(self.listing.selection, where, self.listing.order, self.listing.limit, None)
+        listing = replace(self.listing, where=where)
         return Found(await within_budget(fetch_page(self.connection, self.resource, self.actor, listing)), DATABASE)
 
     async def page_of(self, ranking: Ranking, start: int, key: str) -> Found:

@@ -3,7 +3,7 @@
 | field | holds |
 |---|---|
 | `key`, `kind`, `scopes`, `high`, `low` | whose document this is: noun and id, who sees it, the id as two numbers |
-| `circle` | set where a document has what not everybody sees who sees the row |
+| `circle`, `eyes` | of a document with what not everybody sees who sees the row: that it is one, and who sees that |
 | `jobs` | all text of a job, stemmed |
 | `jobs.title` | one column of it, with places of its words where its weight is A or B |
 | `jobs~whole` | the words of those, not stemmed, for typing errors |
@@ -28,7 +28,8 @@ from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.searching.tokens import RAW, STEMS, WHOLE
 
 LAYOUT = 1  # of the index's files: one more, and every index is built anew
-KEY, KIND, SCOPES, CIRCLE, HIGH, LOW, CURSOR = "key", "kind", "scopes", "circle", "high", "low", "cursor"
+KEY, KIND, SCOPES, CIRCLE, EYES = "key", "kind", "scopes", "circle", "eyes"
+HIGH, LOW, CURSOR = "high", "low", "cursor"
 
 Sort = Literal["word", "number", "whole"]
 
@@ -100,7 +101,9 @@ class SearchSchema:
     @cached_property
     def fields(self) -> Mapping[str, tuple[str, str, bool]]:
         """Text fields by name: analyzer, what is kept of each word, and whether values are kept in columns."""
-        found: dict[str, tuple[str, str, bool]] = dict.fromkeys((KEY, KIND, SCOPES, CIRCLE), (RAW, "basic", False))
+        found: dict[str, tuple[str, str, bool]] = dict.fromkeys(
+            (KEY, KIND, SCOPES, CIRCLE, EYES), (RAW, "basic", False)
+        )
         for noun in self.nouns.values():
             found[noun.name] = (STEMS, "position", False)
             found[f"{noun.name}~whole"] = found[f"{noun.name}~title"] = (WHOLE, "basic", False)

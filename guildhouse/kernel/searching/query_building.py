@@ -12,7 +12,7 @@ from itertools import pairwise
 from tantivy import Occur, Query, Schema
 
 from guildhouse.kernel.manifest import Synonyms
-from guildhouse.kernel.searching.index_schema import CIRCLE, KIND, SCOPES, Noun
+from guildhouse.kernel.searching.index_schema import CIRCLE, EYES, KIND, SCOPES, Noun
 from guildhouse.kernel.searching.search_index import SearchIndex
 from guildhouse.kernel.searching.search_query import Asked, Term
 from guildhouse.kernel.searching.tokens import stems
@@ -64,17 +64,15 @@ class QueryBuilder:
         """The query that only says which rows are found: for counting."""
         if asked is None:
             seen = rows_seen(self.schema, self.noun, scopes)
-            return Query.boolean_query([(Occur.Must, each) for each in (seen, *filters)])
+            return all_of([seen, *filters])
         return Query.boolean_query(
             [*self.limits(scopes, filters), *self.words(asked, any_word=any_word, favouring=False)]
         )
 
     def limits(self, scopes: Collection[str], filters: Sequence[Query]) -> list[Clause]:
         """What no row may fail, and what gives no score: the noun, sight, filters."""
-        kind = Query.term_query(self.schema, KIND, self.noun.name, "basic")
-        return [
-            (Occur.Must, Query.const_score_query(each, 0.0)) for each in (kind, seen_by(self.schema, scopes), *filters)
-        ]
+        must = [*text_seen(self.schema, self.noun, scopes), *filters]
+        return [(Occur.Must, Query.const_score_query(each, 0.0)) for each in must]
 
     def words(self, asked: Asked, *, any_word: bool, favouring: bool = True) -> Iterator[Clause]:
         """The words: so many of those needed, none that is excluded, and what else makes a row come earlier."""
@@ -191,6 +189,17 @@ def least_of(count: int) -> int:
     return count if count <= 2 else count - 1 if count <= 5 else 1
 
 
+def text_seen(schema: Schema, noun: Noun, scopes: Collection[str]) -> list[Query]:
+    """The documents of a noun whose text somebody sees: the row, and where it has an audience of its own, that."""
+    kind = Query.term_query(schema, KIND, noun.name, "basic")
+    return [kind, seen_by(schema, scopes), *([seen_by(schema, scopes, EYES)] if noun.split else [])]
+
+
+def all_of(queries: Sequence[Query]) -> Query:
+    """What all of these find."""
+    return Query.boolean_query([(Occur.Must, each) for each in queries])
+
+
 def rows_seen(schema: Schema, noun: Noun, scopes: Collection[str]) -> Query:
     """The rows of a noun that somebody sees, each once: without the documents of what not all see of them."""
     kind = Query.term_query(schema, KIND, noun.name, "basic")
@@ -200,11 +209,11 @@ def rows_seen(schema: Schema, noun: Noun, scopes: Collection[str]) -> Query:
     return Query.boolean_query(clauses)
 
 
-def seen_by(schema: Schema, scopes: Collection[str]) -> Query:
+def seen_by(schema: Schema, scopes: Collection[str], field_: str = SCOPES) -> Query:
     """The one test of sight, in the index."""
     if len(scopes) <= FEW_SCOPES:
-        return Query.boolean_query([(Occur.Should, Query.term_query(schema, SCOPES, each, "basic")) for each in scopes])
-    return Query.term_set_query(schema, SCOPES, list(scopes))
+        return Query.boolean_query([(Occur.Should, Query.term_query(schema, field_, each, "basic")) for each in scopes])
+    return Query.term_set_query(schema, field_, list(scopes))
 
 
 def escaped(text: str) -> str:

@@ -7,7 +7,7 @@ from uuid import UUID
 from tantivy import Document
 
 from guildhouse.kernel.row import Values
-from guildhouse.kernel.searching.index_schema import CIRCLE, HIGH, KEY, KIND, LOW, SCOPES, Noun, as_indexed
+from guildhouse.kernel.searching.index_schema import CIRCLE, EYES, HIGH, KEY, KIND, LOW, SCOPES, Noun, as_indexed
 from guildhouse.kernel.searching.tokens import signs, spaced
 
 HALF = 2**64 - 1
@@ -20,34 +20,41 @@ def key_of(noun: str, row_id: str) -> str:
 
 def documents_of(noun: Noun, record: Values) -> Iterator[Document]:
     """The row's document; where some text is not for all who see the row, one more for each circle that sees more."""
-    for scopes, columns in circles(noun, record):
-        made = document(noun, record, scopes, columns)
-        if scopes is not record["scopes"]:
-            made.add_text(CIRCLE, noun.name)
-        yield made
+    common = [name for name in noun.text if name not in noun.split]
+    made = document(noun, record, common)
+    yield seen_by_eyes(made, record["scopes"]) if noun.split else made
+    for eyes, columns in circles(noun, record):
+        made = document(noun, record, [*common, *columns])
+        made.add_text(CIRCLE, noun.name)
+        yield seen_by_eyes(made, eyes)
 
 
 def circles(noun: Noun, record: Values) -> Iterator[tuple[Iterable[str], Sequence[str]]]:
-    """Who sees what of the text: the scopes of each circle, and the columns that all of it sees."""
-    common = [name for name in noun.text if name not in noun.split]
-    yield record["scopes"], common
+    """The scopes of each circle, and the columns that all of it sees, if it sees the row."""
     if not noun.split:
         return
     row = noun.resource.table.of(record)
     seen = {name: frozenset(noun.resource.shapes.audience[name](row)) for name in noun.split if record[name]}
-    for scopes in dict.fromkeys(seen.values()):
-        yield scopes, [*common, *(name for name, eyes in seen.items() if scopes <= eyes)]
+    for eyes in dict.fromkeys(seen.values()):
+        yield eyes, [name for name, others in seen.items() if eyes <= others]
 
 
-def document(noun: Noun, record: Values, scopes: Iterable[str], columns: Sequence[str]) -> Document:
-    """One document of a row: these columns' text, seen by these scopes."""
+def seen_by_eyes(made: Document, eyes: Iterable[str]) -> Document:
+    """The document, for those eyes only: whoever sees it holds one of these scopes, too."""
+    for scope in eyes:
+        made.add_text(EYES, scope)
+    return made
+
+
+def document(noun: Noun, record: Values, columns: Sequence[str]) -> Document:
+    """One document of a row, with the text of these columns."""
     made = Document()
     number = UUID(record["id"]).int
     made.add_text(KEY, key_of(noun.name, record["id"]))
     made.add_text(KIND, noun.name)
     made.add_unsigned(HIGH, number >> 64)
     made.add_unsigned(LOW, number & HALF)
-    for scope in scopes:
+    for scope in record["scopes"]:
         made.add_text(SCOPES, scope)
     add_text(made, noun, record, columns)
     add_values(made, noun, record)

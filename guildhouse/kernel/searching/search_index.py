@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import RLock
 from typing import Any, NamedTuple
 
 from tantivy import Document, Index, IndexWriter, Order, Query, Searcher
@@ -57,6 +58,7 @@ class SearchIndex:
             self._index.register_tokenizer(name, analyzer)
         self._index.config_reader(reload_policy="manual")
         self._writer: IndexWriter | None = None
+        self._writing = RLock()  # a thread may still write whose waiter was told to stop
         self.reload()
 
     def reload(self) -> None:
@@ -88,21 +90,30 @@ class SearchIndex:
 
     def write(self, gone: Iterable[str], documents: Iterable[Document]) -> None:
         """Take away what stands under these keys, then add; seen from the next commit on. Only after `claim`."""
-        assert self._writer
-        for key in gone:
-            self._writer.delete_documents_by_term(KEY, key)
-        for each in documents:
-            self._writer.add_document(each)
+        with self._writing:
+            assert self._writer
+            for key in gone:
+                self._writer.delete_documents_by_term(KEY, key)
+            for each in documents:
+                self._writer.add_document(each)
 
     def commit(self, stand: Stand) -> None:
         """Make what was written last, together with where it stands, and see it."""
-        assert self._writer
         mark = Document()
         mark.add_text(KEY, CURSOR)
         mark.add_text(CURSOR, stand.text())
-        self.write([CURSOR], [mark])
-        self._writer.commit()
+        with self._writing:
+            self.write([CURSOR], [mark])
+            assert self._writer
+            self._writer.commit()
         self.reload()
+
+    def empty(self, stand: Stand) -> None:
+        """Take everything away."""
+        with self._writing:
+            assert self._writer
+            self._writer.delete_all_documents()
+            self.commit(stand)
 
     def search(
         self, query: Query, limit: int, by: str | None = None, descending: bool = True
@@ -124,9 +135,10 @@ class SearchIndex:
 
     def close(self) -> None:
         """Let go of the writer."""
-        if self._writer:
-            self._writer.wait_merging_threads()
-            self._writer = None
+        with self._writing:
+            if self._writer:
+                self._writer.wait_merging_threads()
+                self._writer = None
 
     def remove(self) -> None:
         """Let go of the writer without waiting for anything, and delete the files."""

@@ -7,7 +7,7 @@ from rapidfuzz.distance import OSA
 from tantivy import Query
 
 from guildhouse.kernel.searching.index_schema import Noun
-from guildhouse.kernel.searching.query_building import seen_by
+from guildhouse.kernel.searching.query_building import all_of, text_seen
 from guildhouse.kernel.searching.search_index import SearchIndex
 from guildhouse.kernel.searching.tokens import whole
 
@@ -19,10 +19,10 @@ def did_you_mean(
     index: SearchIndex, nouns: Sequence[Noun], scopes: Collection[str], text: str, words: Sequence[str]
 ) -> str | None:
     """The text with these words of it as others wrote them; None where no word comes near."""
-    seen = seen_by(index.schema.built, scopes)
+    seen = {noun.name: all_of(text_seen(index.schema.built, noun, scopes)) for noun in nouns}
     meant = text
     for word in words:
-        nearest = min((each for noun in nouns for each in near(index, noun, seen, word)), default=None)
+        nearest = min((each for noun in nouns for each in near(index, noun, seen[noun.name], word)), default=None)
         if nearest:
             meant = re.sub(rf"\b{re.escape(word)}\b", nearest[2], meant, count=1)
     return meant if meant != text else None

@@ -1,0 +1,210 @@
+"""The index follows the log, whatever happens to its files."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from guildhouse import app
+from guildhouse.config import load
+from guildhouse.kernel.searching.engine import is_broken
+from guildhouse.kernel.searching.following_index import WANTED, IndexFollower
+from guildhouse.kernel.searching.index_schema import schema_of
+from guildhouse.kernel.searching.search_index import READY, SearchIndex, Stand
+from tests.cast import Caller, Cast, client_of
+from tests.kernel.searching.scenes import add, found, indexed, opened, titles
+
+pytestmark = pytest.mark.anyio
+
+
+async def ready(cast: Cast) -> SearchIndex:
+    """The index, once there is one."""
+    async with asyncio.timeout(20):
+        while cast.server.search.index is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    return cast.server.search.index
+
+
+@asynccontextmanager
+async def again(dsn: str, data: Path) -> AsyncIterator[Cast]:
+    """Another server on the same database and the same directory, for those who are not signed in."""
+    async with app.running(load(data=data, limits=0, pool=5, workers="none"), dsn) as running:
+        caller = Caller(client_of(running.asgi))
+        yield Cast(running.server, running.asgi, caller, caller, caller, caller, caller)
+
+
+async def in_index(cast: Cast) -> set[str]:
+    """The ids of all open jobs in the index, as everybody sees them."""
+    body = await found(cast.nobody, "q=clerk&limit=200")
+    assert body["search"]["engine"] == "index"
+    return {row["id"] for row in body["data"]}
+
+
+async def in_table(cast: Cast) -> set[str]:
+    return {
+        each["id"] for each in await cast.server.database.pool.fetch("SELECT id FROM jobs WHERE deleted_at IS NULL")
+    }
+
+
+async def test_the_index_has_what_the_table_has(cast: Cast) -> None:
+    organization = await opened(cast, [{"title": f"Clerk {n}"} for n in range(20)])
+    ids = await add(cast, organization, [{"title": f"Clerk {n}"} for n in range(20, 40)])
+    for n, row_id in enumerate(ids):
+        response = await (
+            cast.ada.delete(f"/v1/jobs/{row_id}") if n % 2 else cast.ada.patch(f"/v1/jobs/{row_id}", {"unit": "x"})
+        )
+        assert response.status_code in (200, 204)
+    await indexed(cast, response.headers["log-position"])
+    assert await in_index(cast) == await in_table(cast)
+
+
+async def test_a_server_that_starts_again_goes_on_with_its_index(
+    starting: Callable[..., Any], tmp_path: Path, dsn: str
+) -> None:
+    async with starting() as cast:
+        await ready(cast)
+        await opened(cast, [{"title": "Clerk"}])
+        stood = cast.server.search.pos
+    (place,) = (tmp_path / "search").glob("*-*-*")
+    async with again(dsn, tmp_path) as cast:
+        index = await ready(cast)
+        assert index.path == place
+        assert index.stand and index.stand.pos <= stood
+        assert await in_index(cast) == await in_table(cast)
+
+
+async def test_files_that_are_gone_or_damaged_are_built_anew(
+    starting: Callable[..., Any], tmp_path: Path, dsn: str
+) -> None:
+    async with starting() as cast:
+        await ready(cast)
+        await opened(cast, [{"title": "Clerk"}])
+    for damage in (lambda path: path.write_bytes(b"nonsense" * 100), lambda path: path.unlink()):
+        (place,) = (tmp_path / "search").glob("*-*-*")
+        for file in place.iterdir():
+            if file.suffix in (".term", ".idx", ".store", ".json"):
+                damage(file)
+        async with again(dsn, tmp_path) as cast:
+            await ready(cast)
+            async with asyncio.timeout(20):
+                while (await found(cast.nobody, "q=clerk"))["search"]["engine"] != "index":  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+            assert await in_index(cast) == await in_table(cast)
+
+
+async def test_files_that_go_while_it_runs_are_built_anew(starting: Callable[..., Any], tmp_path: Path) -> None:
+    async with starting() as cast:
+        await ready(cast)
+        organization = await opened(cast, [{"title": "Clerk"}])
+        (place,) = (tmp_path / "search").glob("*-*-*")
+        shutil.rmtree(place)
+        body = {"organization_id": organization["id"], "title": "Clerk of the new", "status": "open"}
+        made = await cast.ada.post("/v1/jobs", body)
+        async with asyncio.timeout(20):
+            while made.json()["id"] not in {row["id"] for row in (await found(cast.nobody, "q=clerk"))["data"]}:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        await ready(cast)
+        assert await in_index(cast) == await in_table(cast)
+
+
+async def test_until_there_is_an_index_the_database_searches(
+    starting: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built, go_on = IndexFollower.build, asyncio.Event()
+
+    async def wait(self: IndexFollower, *arguments: Any) -> SearchIndex:
+        await go_on.wait()
+        return await built(self, *arguments)
+
+    monkeypatch.setattr(IndexFollower, "build", wait)
+    async with starting() as cast:
+        await opened(
+            cast, [{"title": "Registered nurses"}, {"title": "\u8b77\u7406\u5e2b"}, {"title": "Nurse", "country": "TW"}]
+        )
+        body = await found(cast.nobody, "q=nurse&facets=country&highlights=true")
+        assert {row["title"] for row in body["data"]} == {"Registered nurses", "Nurse"}
+        assert (body["search"]["engine"], bool(body["search"]["notice"])) == ("database", True)
+        assert body["search"]["facets"]["country"] == [{"value": "TW", "count": 1}]
+        assert await titles(cast.nobody, "q=\u62a4\u7406\u5e08") == ["\u8b77\u7406\u5e2b"]
+        assert await titles(cast.nobody, "q=nurse+-registered") == ["Nurse"]
+        assert await titles(cast.nobody, "q=title:nurse&country=TW") == ["Nurse"]
+        assert (await cast.nobody.get("/v1/search?q=nurse")).json()["engine"] == "database"
+        assert (await cast.nobody.get("/v1/search/suggest?q=nur")).json() == {"data": []}
+        chinese = await cast.nobody.get("/v1/jobs?q=nurse", accept_language="zh-TW")
+        assert "\u7d22\u5f15" in chinese.json()["search"]["notice"]
+        assert (await cast.nobody.get("/ready")).json()["checks"]["search"]["status"] == "warn"
+        go_on.set()
+        await ready(cast)
+        assert (await found(cast.nobody, "q=nurse"))["search"]["engine"] == "index"
+
+
+async def test_pages_without_an_index_go_on_too(starting: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(*_: Any) -> SearchIndex:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(IndexFollower, "build", never)
+    async with starting() as cast:
+        await opened(cast, [{"title": f"Clerk {n}"} for n in range(7)])
+        seen: list[str] = []
+        cursor = ""
+        while cursor is not None:
+            body = await found(cast.nobody, "q=clerk&limit=3" + (f"&cursor={cursor}" if cursor else ""))
+            seen += [row["title"] for row in body["data"]]
+            cursor = body["page"]["next"]
+        assert sorted(seen) == [f"Clerk {n}" for n in range(7)]
+
+
+async def test_a_new_index_is_built_while_the_old_one_answers(starting: Callable[..., Any], tmp_path: Path) -> None:
+    async with starting() as cast:
+        old = await ready(cast)
+        await opened(cast, [{"title": "Clerk"}])
+        (tmp_path / "search" / WANTED).touch()
+        async with asyncio.timeout(20):
+            while cast.server.search.index is old:
+                assert (await found(cast.nobody, "q=clerk&limit=9"))["search"]["engine"] == "index"
+                await asyncio.sleep(0.01)
+        assert await in_index(cast) == await in_table(cast)
+        async with asyncio.timeout(20):
+            while len(list((tmp_path / "search").iterdir())) > 1:  # noqa: ASYNC110 - the old one is taken away
+                await asyncio.sleep(0.01)
+
+
+async def test_of_two_processes_one_writes_and_both_find(
+    starting: Callable[..., Any], tmp_path: Path, dsn: str
+) -> None:
+    async with starting() as first:
+        await ready(first)
+        await opened(first, [{"title": "Clerk"}])
+        async with again(dsn, tmp_path) as second:
+            await ready(second)
+            assert await titles(second.nobody, "q=clerk") == ["Clerk"]
+            organization = (await first.nobody.get("/v1/organizations")).json()["data"][0]
+            await add(first, organization, [{"title": "Clerk of the new"}])
+            async with asyncio.timeout(20):
+                while len(await titles(second.nobody, "q=clerk")) < 2:  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+
+
+def test_an_index_and_its_position_are_committed_together(tmp_path: Path) -> None:
+    schema = schema_of(app.HOUSE)
+    index = SearchIndex(schema, tmp_path)
+    assert index.claim()
+    index.commit(Stand("e1", 7, READY))
+    index.write(["jobs:1"], [])
+    again = SearchIndex(schema, tmp_path)
+    assert again.stand == Stand("e1", 7, READY)
+    assert not again.claim()
+    index.close()
+    assert again.claim()
+
+
+def test_a_fault_of_a_question_is_no_fault_of_the_index() -> None:
+    assert not is_broken(ValueError("An invalid argument was passed: 'x'"))
+    assert not is_broken(ConnectionRefusedError())
+    assert is_broken(ValueError("Data corrupted: 'x'"))
+    assert is_broken(FileNotFoundError())

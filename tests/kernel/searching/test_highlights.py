@@ -1,0 +1,51 @@
+"""Where the words stand in a text."""
+
+from guildhouse.kernel.searching.highlights import SNIPPET, highlight, marked
+from guildhouse.kernel.searching.search_query import parse_query
+
+
+def found(text: object, query: str) -> list[str]:
+    told = highlight(text, marked(parse_query(query, ("title",))))
+    return [told["text"][low:high] for low, high in told["marks"]] if told else []
+
+
+def test_every_form_of_a_word_is_marked() -> None:
+    assert found("Nurse, nurses and nursing", "nurse") == ["Nurse", "nurses", "nursing"]
+
+
+def test_an_excluded_word_is_not_marked() -> None:
+    assert found("night nurse", "nurse -night") == ["nurse"]
+
+
+def test_words_that_begin_so_are_marked() -> None:
+    assert found("Manager of management", "manag*") == ["Manager", "management"]
+
+
+def test_chinese_is_marked_in_either_script() -> None:
+    assert found("\u8b77\u7406\u5e2b", "\u62a4\u7406\u5e08") == ["\u8b77\u7406\u5e2b"]
+
+
+def test_a_list_is_marked_as_one_text() -> None:
+    assert found(["Python", "SQL"], "sql") == ["SQL"]
+
+
+def test_nothing_is_told_of_a_text_without_the_words() -> None:
+    assert highlight("Carpenter", marked(parse_query("nurse", ()))) is None
+    assert highlight(None, marked(parse_query("nurse", ()))) is None
+
+
+def test_of_a_long_text_the_part_around_the_first_word_is_shown() -> None:
+    text = "lorem " * 200 + "nurse " + "ipsum " * 200
+    told = highlight(text, marked(parse_query("nurse", ())))
+    assert told
+    assert len(told["text"]) <= SNIPPET
+    assert text[told["starts_at"] :].startswith(told["text"])
+    assert told["cut"]
+    assert [told["text"][low:high] for low, high in told["marks"]] == ["nurse"]
+
+
+def test_places_that_overlap_are_one() -> None:
+    marks = marked(parse_query("\u5de5\u7a0b\u5e2b \u5de5\u7a0b", ()))
+    told = highlight("\u5de5\u7a0b\u5e2b", marks)
+    assert told
+    assert told["marks"] == [[0, 3]]

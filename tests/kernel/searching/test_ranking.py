@@ -1,0 +1,45 @@
+"""Rankings are kept, so that pages fit together."""
+
+from guildhouse.kernel.searching.ranking import Ranking, Rankings
+from guildhouse.kernel.searching.search_index import Hit
+
+SEEN = frozenset({"public"})
+
+
+def ranking(*names: str, whole: bool = False) -> Ranking:
+    hits = [Hit(float(len(names) - n), name) for n, name in enumerate(names)]
+    return Ranking(hits, len(names), whole, scopes=SEEN)
+
+
+def test_a_ranking_is_found_again_by_who_sees_the_same() -> None:
+    kept = Rankings()
+    key = kept.keep(ranking("a", "b"))
+    assert kept.get(key, SEEN)
+    assert kept.get(key, frozenset({"public", "members"})) is None
+    assert kept.get("other", SEEN) is None
+
+
+def test_the_oldest_gives_way() -> None:
+    kept = Rankings(most=4)
+    first, second = kept.keep(ranking("a", "b")), kept.keep(ranking("c", "d"))
+    assert kept.get(first, SEEN)  # used: now it is the younger one
+    kept.keep(ranking("e"))
+    assert kept.get(second, SEEN) is None
+    assert kept.get(first, SEEN)
+
+
+def test_one_that_has_grown_takes_the_place_of_itself() -> None:
+    kept = Rankings(most=10)
+    grown = ranking("a")
+    key = kept.keep(grown)
+    grown.extend(ranking("b", "a", "c"))
+    assert kept.keep(grown, key) == key
+    assert [hit.row_id for hit in grown.hits] == ["a", "b", "c"]
+    assert grown.whole
+
+
+def test_one_goes_on_behind_a_hit_or_behind_its_score_where_it_has_gone() -> None:
+    found = ranking("a", "b", "c")
+    assert found.place_behind(2.0, "b") == 2
+    assert found.place_behind(2.5, "gone") == 1
+    assert found.place_behind(0.0, "gone") == 3

@@ -1,0 +1,83 @@
+"""Searching everything at once, and completion."""
+
+from urllib.parse import quote
+
+import pytest
+
+from tests.cast import Cast
+from tests.kernel.searching.scenes import opened
+
+pytestmark = pytest.mark.anyio
+
+JOBS = [
+    {"title": "Registered nurse", "skills": ["Python", "PostgreSQL"], "city": "Taipei"},
+    {"title": "Registrar", "city": "Tainan"},
+    {"title": "Registrar", "city": "Tainan"},
+    {"title": "\u8b77\u7406\u5e2b"},
+]
+
+
+async def test_everything_is_found_at_once_noun_by_noun(cast: Cast) -> None:
+    organization = await opened(cast, [*JOBS, {"title": "Engineer of engines"}])
+    body = (await cast.ada.get(f"/v1/search?q={quote(organization['name'])}")).json()
+    kinds = {each["kind"]: each for each in body["data"]}
+    hit = kinds["organizations"]["hits"][0]
+    assert (hit["title"], hit["url"]) == (organization["name"], f"/v1/organizations/{organization['id']}")
+    assert hit["highlights"]["name"]["marks"]
+    assert kinds["jobs"]["more"].startswith("/v1/jobs?q=")
+    assert body["engine"] == "index"
+
+
+async def test_kinds_narrow_it_and_those_that_one_may_not_read_are_unknown(cast: Cast) -> None:
+    await opened(cast, JOBS)
+    body = (await cast.nobody.get("/v1/search?q=nurse&kinds=jobs")).json()
+    assert [each["kind"] for each in body["data"]] == ["jobs"]
+    for kind in ("people", "sessions", "nothing"):
+        response = await cast.nobody.get(f"/v1/search?q=nurse&kinds={kind}")
+        assert (response.status_code, response.json()["code"]) == (400, "unknown-kind")
+
+
+@pytest.mark.parametrize("query", ["q=nurse&limit=0", "q=nurse&limit=x", "q=nurse&page=2", ""])
+async def test_what_it_does_not_know_is_refused(cast: Cast, query: str) -> None:
+    assert (await cast.nobody.get(f"/v1/search?{query}")).status_code == 400
+
+
+async def test_titles_are_completed_word_by_word_with_how_many_there_are(cast: Cast) -> None:
+    await opened(cast, JOBS)
+    body = (await cast.nobody.get("/v1/search/suggest?q=regist&kinds=jobs")).json()["data"]
+    assert [(each["text"], each["count"]) for each in body] == [("Registrar", 2), ("Registered nurse", 1)]
+    body = (await cast.nobody.get("/v1/search/suggest?q=nurse+reg&kinds=jobs")).json()["data"]
+    assert [each["text"] for each in body] == ["Registered nurse"]
+
+
+async def test_skills_places_and_chinese_are_completed(cast: Cast) -> None:
+    await opened(cast, JOBS)
+
+    async def texts(text: str) -> list[tuple[str, str]]:
+        body = (await cast.nobody.get(f"/v1/search/suggest?q={quote(text)}&kinds=jobs")).json()["data"]
+        return [(each["field"], each["text"]) for each in body]
+
+    assert await texts("p") == [("skills", "PostgreSQL"), ("skills", "Python")]
+    assert await texts("tai") == [("city", "Tainan"), ("city", "Taipei")]
+    assert ("title", "\u8b77\u7406\u5e2b") in await texts("\u8b77\u7406")
+    assert await texts("") == []
+
+
+async def test_a_person_out_of_sight_is_not_suggested(cast: Cast) -> None:
+    await cast.ada.patch(f"/v1/people/{cast.ada.id}", {"name": "Zenobia", "listed": False})
+    written = await cast.ben.patch(f"/v1/people/{cast.ben.id}", {"name": "Zebedee"})
+    position = written.headers["log-position"]
+    await cast.ben.get("/v1/people?q=ze", wait_for=position)
+    body = (await cast.cleo.get("/v1/search/suggest?q=ze&kinds=people")).json()["data"]
+    assert [(each["text"], each["count"]) for each in body] == [("Zebedee", 1)]
+
+
+async def test_what_was_meant_is_never_a_word_out_of_sight(cast: Cast) -> None:
+    patched = await cast.ada.patch(
+        f"/v1/people/{cast.ada.id}", {"headline": "Archaeologist", "audience": {"headline": "me"}}
+    )
+    position = patched.headers["log-position"]
+    mine = (await cast.ada.get("/v1/people?q=archaeologst", wait_for=position)).json()["search"]
+    others = (await cast.cleo.get("/v1/people?q=archaeologst", wait_for=position)).json()["search"]
+    assert mine["did_you_mean"] == "archaeologist"
+    assert others["did_you_mean"] is None

@@ -1,0 +1,126 @@
+"""What is typed into a search box is never an error of syntax."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guildhouse.kernel.searching.search_query import (
+    MOST_SIGNS,
+    Asked,
+    NothingToSearch,
+    QueryTooLong,
+    parse_query,
+)
+
+COLUMNS = ("title", "description")
+
+
+def terms(text: str) -> list[tuple[str, ...]]:
+    return [each.words for each in parse_query(text, COLUMNS).terms]
+
+
+def test_words_are_stemmed() -> None:
+    assert terms("Registered Nurses") == [("regist",), ("nurs",)]
+
+
+def test_signs_of_languages_of_programming_stay() -> None:
+    assert terms("C++ C# C R Go") == [("c++",), ("c#",), ("c",), ("r",), ("go",)]
+
+
+def test_what_a_dot_joins_is_a_phrase() -> None:
+    assert terms("Node.js") == [("node", "js")]
+
+
+def test_a_phrase_is_exact() -> None:
+    (term,) = parse_query('"machine learning"', COLUMNS).terms
+    assert (term.words, term.exact) == (("machin", "learn"), True)
+
+
+@pytest.mark.parametrize(
+    "text", ["\u300c\u6a5f\u5668\u5b78\u7fd2\u300d", "\u201cmachine learning\u201d", '"machine learning']
+)
+def test_other_quotes_and_one_that_is_not_closed_are_quotes_too(text: str) -> None:
+    (term,) = parse_query(text, COLUMNS).terms
+    assert term.exact
+
+
+def test_a_minus_before_a_word_excludes_it_and_one_inside_does_not() -> None:
+    first, second = parse_query("nurse -night", COLUMNS).terms
+    assert (first.excluded, second.excluded) == (False, True)
+    assert not parse_query("full-time", COLUMNS).terms[0].excluded
+
+
+def test_a_word_may_be_looked_for_in_one_column() -> None:
+    (term,) = parse_query("title:lead", COLUMNS).terms
+    assert (term.column, term.words) == ("title", ("lead",))
+
+
+def test_a_colon_after_what_is_no_column_is_text() -> None:
+    (term,) = parse_query("12:30", COLUMNS).terms
+    assert (term.column, term.words) == (None, ("12", "30"))
+
+
+def test_a_star_looks_for_what_begins_so() -> None:
+    (term,) = parse_query("manag*", COLUMNS).terms
+    assert (term.begins, term.words) == (True, ("manag",))
+    assert not parse_query("m* nurse", COLUMNS).terms[0].begins  # of one letter, nearly everything begins so
+
+
+def test_one_of_several_is_enough_with_or() -> None:
+    (term,) = parse_query("nurse OR doctor OR midwife", COLUMNS).terms
+    assert [each.said for each in term.either] == ["nurse", "doctor", "midwife"]
+
+
+def test_or_at_an_end_is_nothing() -> None:
+    assert [each.said for each in parse_query("OR nurse OR", COLUMNS).terms] == ["nurse"]
+
+
+def test_empty_words_count_only_in_capitals_or_alone() -> None:
+    assert [each.needed for each in parse_query("the IT of it", COLUMNS).terms] == [False, True, False, False]
+    alone = parse_query("the", COLUMNS)
+    assert [each.said for each in alone.needed] == ["the"]
+
+
+def test_chinese_is_cut_and_folded() -> None:
+    traditional, simplified = (
+        terms("\u6a5f\u5668\u5b78\u7fd2\u5de5\u7a0b\u5e2b"),
+        terms("\u673a\u5668\u5b66\u4e60\u5de5\u7a0b\u5e08"),
+    )
+    assert traditional == simplified
+    assert len(traditional) == 3
+
+
+def test_a_word_of_taiwan_is_that_of_the_mainland() -> None:
+    assert terms("\u8edf\u9ad4") == terms("\u8f6f\u4ef6")
+
+
+def test_english_and_chinese_stand_side_by_side() -> None:
+    assert terms("Python\u5de5\u7a0b\u5e2b") == [("python",), ("\u5de5\u7a0b\u5e08",)]
+
+
+def test_a_name_of_signs_that_make_no_word_is_looked_for_as_a_whole() -> None:
+    assert len(parse_query("\u738b\u5c0f\u7fe0", COLUMNS).needed) == 1
+
+
+@pytest.mark.parametrize("text", ["", " ", "- -- *", "\U0001f600", '""', "...", "(((", "\u3000"])
+def test_without_a_word_there_is_nothing_to_search(text: str) -> None:
+    with pytest.raises(NothingToSearch):
+        parse_query(text, COLUMNS)
+
+
+def test_what_is_too_long_is_refused() -> None:
+    with pytest.raises(QueryTooLong):
+        parse_query("a" * (MOST_SIGNS + 1), COLUMNS)
+    with pytest.raises(QueryTooLong):
+        parse_query(" ".join(f"w{n}" for n in range(51)), COLUMNS)
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_parsed_or_refused(text: str) -> None:
+    try:
+        asked = parse_query(text, COLUMNS)
+    except (NothingToSearch, QueryTooLong):
+        return
+    assert isinstance(asked, Asked)
+    assert asked.terms
+    assert all(each.words for each in asked.terms)

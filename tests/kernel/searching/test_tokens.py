@@ -1,0 +1,42 @@
+"""How text becomes what is looked up."""
+
+from guildhouse.kernel.searching.tokens import plain, signs, simplified, spaced, stem, stems, variants, whole
+
+
+def test_english_is_stemmed_and_accents_are_left_out() -> None:
+    assert stems("Caf\u00e9 managers running") == ["cafe", "manag", "run"]
+
+
+def test_whole_words_are_not_stemmed() -> None:
+    assert whole("Running C++") == ["running", "c++"]
+
+
+def test_wide_letters_are_plain_ones() -> None:
+    assert plain("\uff30\uff59\uff54\uff48\uff4f\uff4e") == "Python"
+
+
+def test_chinese_words_stand_alone_with_the_words_inside_them() -> None:
+    words = spaced("\u6211\u5011\u5fb5\u8edf\u9ad4\u5de5\u7a0b\u5e2b").split()
+    assert {"\u8f6f\u4ef6", "\u5de5\u7a0b", "\u5de5\u7a0b\u5e08"} <= set(words)
+
+
+def test_a_text_without_chinese_is_left_as_it_is() -> None:
+    assert spaced("Plain text") == "Plain text"
+    assert signs("Plain text") == ""
+
+
+def test_signs_stand_one_by_one_and_runs_apart() -> None:
+    assert signs("\u53f0\u5317 A \u9ad8\u96c4") == "\u53f0 \u5317 | \u9ad8 \u96c4"
+
+
+def test_a_word_alone_is_stemmed_as_in_a_text() -> None:
+    assert stem("nurses") == "nurs"
+
+
+def test_each_sign_keeps_its_place_when_it_is_simplified() -> None:
+    text = "\u8cc7\u6df1\u5de5\u7a0b\u5e2b Python"
+    assert len(simplified(text)) == len(text)
+
+
+def test_variants_are_of_both_scripts() -> None:
+    assert {"\u8b77\u7406", "\u62a4\u7406"} <= set(variants("\u62a4\u7406"))
