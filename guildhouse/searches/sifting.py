@@ -96,7 +96,8 @@ class Sieve:
     def all_scopes(self) -> set[str]:
         """Every scope that sees something of these rows."""
         noun = self.schema.nouns[self.resource.name]
-        return {scope for row in self.rows.values() for scopes, _ in circles(noun, row) for scope in scopes}
+        of_circles = (eyes for row in self.rows.values() for eyes, _ in circles(noun, row))
+        return set().union(*(row["scopes"] for row in self.rows.values()), *of_circles)
 
 
 def judging(asked: Sequence[Asking]) -> tuple[str, list[Any]]:
