@@ -142,7 +142,7 @@ def require_curl() -> None:
 # Those of one line are one session.
 SESSIONS = [
     ("README",),
-    ("first-hour", "import-jobs", "retention"),
+    ("first-hour", "import-jobs", "retention", "saved-searches"),
     ("api-basics", "erase-a-person"),
     ("move-in-move-out",),
     ("backup-and-restore",),

@@ -1,14 +1,27 @@
 """Matching: what comes to fit is recorded within a second, once, and only while its person sees it."""
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from time import monotonic
 
+import asyncpg
 import pytest
 
 from guildhouse.accounts.person import people
-from guildhouse.kernel.db import Note
+from guildhouse.app import HOUSE
+from guildhouse.jobs.job import jobs
+from guildhouse.kernel import actor, store
+from guildhouse.kernel.actor import Actor
+from guildhouse.kernel.context import Context
+from guildhouse.kernel.db import Connection, Database, Note
 from guildhouse.kernel.log import changes
+from guildhouse.kernel.log.changes import Change
+from guildhouse.kernel.log.readers.reader import ReaderLoop
+from guildhouse.kernel.log.sequencer import stamp
+from guildhouse.kernel.log.wake import Wake
 from guildhouse.searches.matching import search_matcher
+from guildhouse.searches.saved_search import saved_searches
 from guildhouse.searches.search_match import search_matches
 from tests.cast import Cast
 from tests.jobs.openings import hiring, posted, tracked
@@ -310,3 +323,34 @@ async def test_words_that_only_some_may_read_match_for_those_alone(cast: Cast) -
     assert await rows_of(cast.ben, searches["Ben"]) == []
     await cast.ada.patch(f"/v1/people/{cast.ada.id}", {"audience": {"headline": "members"}})
     assert await matched(cast.ben, searches["Ben"], 1) == [cast.ada.id]
+
+
+async def test_what_was_rolled_back_is_matched_again_and_once(database: Database) -> None:
+    """A process that dies between the effect and the cursor: both are one transaction."""
+    reader = search_matcher(HOUSE)
+    calls: list[int] = []
+
+    async def fails_first(connection: Connection, batch: Sequence[Change]) -> None:
+        await reader.handle(connection, batch)
+        calls.append(await connection.fetchval(f"SELECT count(*) FROM {search_matches.name}"))
+        if len(calls) == 1:
+            raise asyncpg.DeadlockDetectedError("the moment of the fault")
+
+    loop = ReaderLoop(replace(reader, handle=fails_first), database, Wake(database))
+    await loop.drain()
+    async with database.writing(Note()) as connection:
+        ctx = Context(HOUSE, connection, actor.HOUSE, Note())
+        cleo = await store.create(ctx, people, {"email": "c@example.org", "name": "Cleo"}, verb="created")
+        ctx.actor = Actor(cleo.id, frozenset({f"person:{cleo.id}"}), frozenset({"*"}))
+        await store.create(ctx, saved_searches, {"name": "All", "resource": "jobs", "query": {}})
+        for n in range(3):
+            await store.create(ctx, jobs, {"title": f"Found {n}", "source": "", "skills": [], "tags": []})
+    async with database.reading() as connection:
+        await stamp(connection)
+    with pytest.raises(asyncpg.DeadlockDetectedError):
+        await loop.drain()
+    await loop.release()
+    await loop.drain()
+    assert await loop.drain() == 0
+    assert calls == [3, 3]
+    assert await database.pool.fetchval(f"SELECT count(*) FROM {search_matches.name}") == 3

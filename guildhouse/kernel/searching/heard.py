@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from time import perf_counter
 from typing import TYPE_CHECKING, TypeAlias
 
 import structlog
@@ -20,10 +21,13 @@ from guildhouse.kernel.log.readers.reader import is_passing
 from guildhouse.kernel.log.wake import first
 
 if TYPE_CHECKING:
+    from guildhouse.kernel.request import Call
     from guildhouse.kernel.server import Server
 
 log = structlog.get_logger()
 EVERY = 1.0  # seconds between two tellings
+# What says how an answer looks, and not what is looked for.
+OF_THE_ANSWER = {"q", "limit", "fields", "expand", "format", "facets", "highlights"}
 MOST = 10_000  # of one second; what is more, is forgotten: the oldest first
 # Processes tell one after the other: so nobody who counts gets in another's way.
 IN_TURN = "SELECT pg_advisory_xact_lock(hashtext('guildhouse'), hashtext('heard'))"
@@ -91,6 +95,16 @@ class Ear:
                 self.heard.extendleft(reversed(batch[-room:]))
             raise
         return len(batch)
+
+
+def hear_search(call: "Call", resource: str | None, begun: float, found: int | None, shown: int) -> None:
+    """Remember a search that is answered. What looks for no words is none, and a later page is of the same search."""
+    q = (call.param("q") or "").strip()
+    if not q or call.param("cursor"):
+        return
+    query = {name: value for name, value in call.query if name not in OF_THE_ANSWER}
+    milliseconds = (perf_counter() - begun) * 1000
+    call.server.ear.hear(Searched(resource, q, call.actor.id, found, shown, milliseconds, query))
 
 
 class EarLoop:
