@@ -13,7 +13,7 @@
 | `cursor` | of one document alone: up to where the log is in the index |
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
@@ -61,7 +61,7 @@ class Noun:
     text: Mapping[str, str]
     values: Mapping[str, Sort]
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The noun, and the field of all its text."""
         return self.resource.name
@@ -75,6 +75,11 @@ class Noun:
     def split(self) -> tuple[str, ...]:
         """The text columns that not everybody sees who sees the row: these stand in documents of their own."""
         return tuple(name for name in self.text if name in self.resource.shapes.audience)
+
+    @cached_property
+    def value_fields(self) -> Sequence[tuple[str, str, Sort]]:
+        """The columns by value: name, field in the index, and sort."""
+        return [(name, f"{self.name}={name}", sort) for name, sort in self.values.items()]
 
     @cached_property
     def columns(self) -> str:

@@ -85,14 +85,13 @@ def text_of(value: Any) -> str:
 
 def add_values(made: Document, noun: Noun, record: Values) -> None:
     """The values that one filters, sorts and counts by."""
-    for name, sort in noun.values.items():
+    for name, field, sort in noun.value_fields:
         value = record[name]
         if value is None:
             continue
-        field = f"{noun.name}={name}"
         if sort == "word":
             for each in value if isinstance(value, list) else (value,):
-                made.add_text(field, as_indexed(each))
+                made.add_text(field, each if isinstance(each, str) else as_indexed(each))
         elif sort == "number":
             made.add_float(field, float(value))
         else:

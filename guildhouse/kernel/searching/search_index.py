@@ -4,18 +4,24 @@ The position of the log that the index has come to is a document of the index it
 it stands for: whatever kills the process, the index and its position agree.
 """
 
+import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import RLock
-from typing import Any, NamedTuple
+from threading import RLock, get_native_id
+from typing import Any, NamedTuple, TypeVar
 
 from tantivy import Document, Index, IndexWriter, Order, Query, Searcher
 
 from guildhouse.kernel.searching.index_schema import CURSOR, HIGH, KEY, LOW, SearchSchema
 from guildhouse.kernel.searching.tokens import analyzers
 
+T = TypeVar("T")
+
+NICENESS = 10
 HEAP = 32_000_000  # bytes that a writer gathers before it writes a segment
 READY, BUILDING = "ready", "building"
 
@@ -81,7 +87,7 @@ class SearchIndex:
         """Become the one that writes, if nobody else does; the operating system gives it free when a process ends."""
         if self._writer is None:
             try:
-                self._writer = self._index.writer(HEAP, 1)
+                self._writer = in_the_background(lambda: self._index.writer(HEAP, 1))
             except ValueError as error:
                 if "LockBusy" in str(error):
                     return False
@@ -150,6 +156,18 @@ class SearchIndex:
     def remove_files(path: Path) -> None:
         """Delete an index."""
         shutil.rmtree(path, ignore_errors=True)
+
+
+def in_the_background(make: Callable[[], T]) -> T:
+    """Make what has threads of its own in a thread of low priority: they inherit it, and give way to requests."""
+
+    def lowered() -> T:
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, get_native_id(), NICENESS)
+        return make()
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lowered).result()
 
 
 def joined(high: Any, low: Any) -> str:
