@@ -129,10 +129,8 @@ async def test_clicks_by_the_place_that_was_opened(cast: Cast) -> None:
     search(cast, "nurse", None, shown=1)
     for rank in (1, 1, 1, 2, 70):
         body = {"resource": "jobs", "q": "Nurse", "rank": rank}
-        assert (await cast.cleo.post("/v1/search-clicks", body)).status_code == 204
-    assert (
-        await cast.nobody.post("/v1/search-clicks", {"resource": "jobs", "q": "rare", "rank": 3})
-    ).status_code == 204
+        assert (await cast.cleo.post("/v1/search:click", body)).status_code == 204
+    assert (await cast.nobody.post("/v1/search:click", {"resource": "jobs", "q": "rare", "rank": 3})).status_code == 204
     found = await statistics(cast)
     assert [(each["rank"], each["shown"], each["clicks"], each["rate"]) for each in found["ranks"]] == [
         (1, 6, 3, 0.5), (2, 5, 1, 0.2), (3, 5, 1, 0.2),
@@ -151,7 +149,7 @@ async def test_clicks_by_the_place_that_was_opened(cast: Cast) -> None:
     ],
 )
 async def test_a_click_that_cannot_be_is_refused(cast: Cast, body: Told, pointer: str) -> None:
-    response = await cast.cleo.post("/v1/search-clicks", body)
+    response = await cast.cleo.post("/v1/search:click", body)
     assert refusal(response) == (422, "invalid")
     assert [each["pointer"] for each in response.json()["errors"]] == [pointer]
 
