@@ -1,6 +1,7 @@
 """What the bench works on: an organization, its recruiter, and many jobs of about 1.5 kB, made up from a fixed seed."""
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -75,8 +76,10 @@ def example(n: int, organization_id: str) -> dict[str, Any]:
     }
 
 
-async def prepare(dsn: str, jobs: int) -> Prepared:
-    """A migrated database with everything in it."""
+async def prepare(
+    dsn: str, jobs: int, make: Callable[[int, str], dict[str, Any]] = example, *, bare: bool = True
+) -> Prepared:
+    """A migrated database with everything in it; `bare` with a copy of the table for the limit to write to."""
     await migrate.migrate(dsn, app.HOUSE)
     database = await Database.open(dsn, 2)
     async with database.writing(Note()) as connection:
@@ -94,13 +97,14 @@ async def prepare(dsn: str, jobs: int) -> Prepared:
     for first in range(0, jobs, 1000):
         async with database.writing(Note()) as connection:
             ctx = Context(app.HOUSE, connection, actor, Note())
-            ops = [Op(op="create", data=example(n, organization.id)) for n in range(first, min(first + 1000, jobs))]
+            ops = [Op(op="create", data=make(n, organization.id)) for n in range(first, min(first + 1000, jobs))]
             outcomes = await write_many(ctx, app.HOUSE.resources["jobs"], ops)
             assert all(each.status == "created" for each in outcomes), outcomes[0]
     async with database.reading() as connection:
         # The limit writes to a table of the same size: an index that is empty costs less to grow.
-        await connection.execute("CREATE TABLE bare_jobs (LIKE jobs INCLUDING ALL)")
-        await connection.execute("INSERT INTO bare_jobs SELECT * FROM jobs")
+        if bare:
+            await connection.execute("CREATE TABLE bare_jobs (LIKE jobs INCLUDING ALL)")
+            await connection.execute("INSERT INTO bare_jobs SELECT * FROM jobs")
         await connection.execute("VACUUM ANALYZE")
         place = await connection.fetchrow(
             "SELECT posted_at, id FROM jobs ORDER BY posted_at DESC, id DESC OFFSET $1 LIMIT 1",

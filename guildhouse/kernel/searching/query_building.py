@@ -1,12 +1,12 @@
 """From what was asked to what tantivy runs: words with their synonyms and typing errors, weights, filters and sight.
 
-Of one or two words all are needed, of three to five all but one; of longer texts any, and what has more of them comes
-first. A column of weight A counts three tenths of the text as a whole, in addition to it; one of B half of that. On the
-claims of SciFact that ranks better than full weights (`bench/search_quality.py`).
+Of one or two words all are needed, of three or four all but one; of longer texts any, and what has more of them comes
+first. A column of weight A counts a fifth of the text as a whole, in addition to it; one of B half of that. On the claims
+of SciFact that ranks better than full weights (`bench/search_quality.py`).
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from tantivy import Occur, Query, Schema
@@ -17,8 +17,9 @@ from guildhouse.kernel.searching.search_index import SearchIndex
 from guildhouse.kernel.searching.search_query import Asked, Term
 from guildhouse.kernel.searching.tokens import stems
 
-BOOSTS = {"A": 0.3, "B": 0.15}
-NEIGHBOURS = 0.2  # two words of the query that follow one another in a title
+BOOSTS = {"A": 0.2, "B": 0.1}
+FEW_WORDS = 4  # what is longer is a text rather than a query
+NEIGHBOURS = 0.1  # two words of the query that follow one another in a title
 MEANT = 0.6  # a synonym counts less than the word
 MISTYPED = 0.5
 FEW_SCOPES = 12  # up to so many, a union of terms is quicker than a set of them
@@ -76,7 +77,7 @@ class QueryBuilder:
 
     def words(self, asked: Asked, *, any_word: bool, favouring: bool = True) -> Iterator[Clause]:
         """The words: so many of those needed, none that is excluded, and what else makes a row come earlier."""
-        needed = asked.needed
+        needed = asked.needed if len(asked.needed) <= FEW_WORDS else loosened(asked.needed)
         if needed:
             core = [(Occur.Should, each) for each in self.merged(needed)]
             least = 1 if any_word else least_of(len(core))
@@ -186,7 +187,16 @@ class QueryBuilder:
 
 def least_of(count: int) -> int:
     """How many of so many words a row needs."""
-    return count if count <= 2 else count - 1 if count <= 5 else 1
+    return count if count <= 2 else count - 1 if count <= FEW_WORDS else 1
+
+
+def loosened(terms: Sequence[Term]) -> list[Term]:
+    """The terms of a text: what is joined, as `end-of-life`, is any of its words."""
+    found: list[Term] = []
+    for each in terms:
+        whole = each.exact or each.begins or each.either
+        found += [each] if whole else [replace(each, words=(word,)) for word in each.words]
+    return found
 
 
 def text_seen(schema: Schema, noun: Noun, scopes: Collection[str]) -> list[Query]:
