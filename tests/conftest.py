@@ -23,6 +23,7 @@ from guildhouse.config import Config, load
 from guildhouse.kernel import migrate
 from guildhouse.kernel.db import Database, Note
 from guildhouse.kernel.embedded import Embedded
+from guildhouse.kernel.searching.heard import IN_TURN
 from guildhouse.kernel.searching.search_index import READY, Stand
 from guildhouse.kernel.server import Server
 from guildhouse.kernel.tables import METADATA
@@ -37,7 +38,9 @@ configure_logs(load())
 # that was killed are known, and those of one that goes on beside this one are left alone.
 RUN = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
 TEMPLATE = f"template_{RUN}"
-EMPTIED = [*METADATA.tables.keys() - {"secrets"}, "dead_letters", "pgqueuer", "pgqueuer_log"]
+# The reader of searches holds some of those while it writes: they come first, so that nobody waits for nobody.
+SEARCHES = "saved_searches"
+EMPTIED = [SEARCHES, *METADATA.tables.keys() - {"secrets", SEARCHES}, "dead_letters", "pgqueuer", "pgqueuer_log"]
 UNREAD = """SELECT EXISTS (SELECT FROM changes WHERE seq > (SELECT coalesce(max(seq), 0) FROM change_pos))
     OR EXISTS (SELECT FROM readers r JOIN change_pos p ON p.pos > r.cursor JOIN changes c USING (seq)
         WHERE r.name = $1 AND c.resource = ANY($2))"""
@@ -185,6 +188,7 @@ async def emptied(server: Server) -> None:
                 await asyncio.sleep(0.005)
     async with server.database.writing(Note()) as connection:
         await connection.execute("SET LOCAL session_replication_role = replica")
+        await connection.execute(IN_TURN)
         for table in EMPTIED:
             await connection.execute(f'DELETE FROM "{table}"')
     server.ear.heard.clear()

@@ -97,6 +97,7 @@ class Matcher:
         gone = list(written)
         for row_id in gone:
             self.unlearn(row_id)
+            self.since.pop(row_id, None)
         await forget_matches(self.context(connection), await connection.fetch(OF_GONE, gone))
         return await since(connection, batch[0].pos or 0, self.follow())
 
@@ -164,7 +165,7 @@ class Matcher:
             return False
         if not sieve.says_more_to_some(question):
             return True
-        return sieve.tells(question, row_id, await self.sight.scopes_of(connection, person))
+        return row_id in sieve.having(question, await self.sight.scopes_of(connection, person))
 
     async def record(
         self,
@@ -179,6 +180,7 @@ class Matcher:
         ids = {search for askers in found.values() for search, _ in askers}
         for gone in ids - {each["id"] for each in await connection.fetch(LIVING, list(ids))}:
             self.unlearn(gone)
+            self.follow()
         there = {tuple(each) for each in await connection.fetch(RECORDED, list(found))}
         for row_id, askers in found.items():
             known = [each for each in askers if each[0] in self.searches and (each[0], row_id) not in there]

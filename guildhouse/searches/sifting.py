@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 import asyncpg
+import structlog
 
 from guildhouse.kernel.db import Connection
 from guildhouse.kernel.filters import Condition
@@ -24,6 +25,7 @@ from guildhouse.kernel.select import LIVE, numbered, statement
 from guildhouse.searches.asking import conditions_of
 from guildhouse.searches.question import Question, touched_by
 
+log = structlog.get_logger()
 AT_ONCE = 200  # questions in one statement
 IN_A_ROW = 50  # looks into the index of the rows, before others have their turn
 Asking = tuple[Question, Sequence[str]]  # a question, and the rows that may still fit it
@@ -81,7 +83,7 @@ class Sieve:
         for n, (question, ids) in enumerate(asked):
             if n % IN_A_ROW == 0:
                 await asyncio.sleep(0)
-            having = self.percolator.found_by(question.words, self.all_scopes) if question.words else set(ids)
+            having = self.having(question, self.all_scopes)
             left = [row_id for row_id in ids if row_id in having]
             found += [(question, left)] if left else []
         return found
@@ -90,9 +92,15 @@ class Sieve:
         """Whether the words may stand in text that not everybody sees who sees the row."""
         return question.words is not None and bool(self.schema.nouns[self.resource.name].split)
 
-    def tells(self, question: Question, row_id: str, scopes: Collection[str]) -> bool:
-        """Whether the row has the words in what somebody sees of it."""
-        return question.words is None or row_id in self.percolator.found_by(question.words, scopes)
+    def having(self, question: Question, scopes: Collection[str]) -> Collection[str]:
+        """The rows that have the words in what these scopes see; none for words that the index cannot look for."""
+        if question.words is None:
+            return self.rows
+        try:
+            return self.percolator.found_by(question.words, scopes)
+        except ValueError as error:  # one question that cannot be asked must not keep the others from being answered
+            log.warning("words not looked for", noun=self.resource.name, error=repr(error))
+            return ()
 
     @cached_property
     def percolator(self) -> Percolator:

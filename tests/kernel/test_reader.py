@@ -332,6 +332,26 @@ async def test_a_reader_that_cannot_begin_does_not_read(things: Database) -> Non
     assert loop.handled == 0
 
 
+async def test_a_dead_letter_is_replayed_by_one_who_has_begun(things: Database) -> None:
+    known: list[str] = []
+
+    async def begin(_connection: Connection) -> None:
+        known.append("what it needs to know")
+
+    async def handle(connection: Connection, batch: Sequence[Change]) -> None:
+        assert known
+        await note_effects(connection, batch)
+
+    await stamped(things, "a")
+    async with things.writing(Note()) as connection:
+        await connection.execute("INSERT INTO readers (name, cursor) VALUES ('effects', 1)")
+        await connection.execute(
+            "INSERT INTO dead_letters (reader, pos, seq, error, attempts) VALUES ('effects', 1, 1, '', 5)"
+        )
+    await at_work(things, Reader("effects", handle, begin=begin)).replay(1)
+    assert await effects(things) == [1]
+
+
 async def test_what_a_reader_follows_may_grow_while_it_reads(things: Database) -> None:
     followed = {"jobs"}
     loop = at_work(things, Reader("effects", note_effects, resources=followed))

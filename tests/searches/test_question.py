@@ -1,5 +1,6 @@
 """Questions: their gates let through all that PostgreSQL would, and as good as nothing else."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,8 @@ from guildhouse.jobs.job import jobs
 from guildhouse.kernel.errors import Invalid
 from guildhouse.kernel.log.changes import Change
 from guildhouse.kernel.searching.index_schema import schema_of
+from guildhouse.kernel.searching.percolating import Percolator
+from guildhouse.kernel.searching.search_query import Asked
 from guildhouse.searches.question import Question, question_of, touched_by
 from guildhouse.searches.sifting import Sieve, judging
 from tests.cast import Cast
@@ -79,6 +82,22 @@ async def test_many_questions_are_judged_in_statements_of_some(cast: Cast, sieve
         found = await sieve.fitting(connection, questions)
     titles = [sieve.rows[row_id]["title"] for _, row_id in found]
     assert (titles.count("nurse"), titles.count("Nurse")) == (101, 150)
+
+
+async def test_words_that_cannot_be_looked_for_keep_no_others_from_being_answered(
+    cast: Cast, sieve: Sieve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found_by = Percolator.found_by
+
+    def broken(self: Percolator, asked: Asked, scopes: Collection[str]) -> set[str]:
+        if asked.text == "baker":
+            raise ValueError("An invalid argument was passed")
+        return found_by(self, asked, scopes)
+
+    monkeypatch.setattr(Percolator, "found_by", broken)
+    async with cast.server.database.reading() as connection:
+        found = await sieve.fitting(connection, [question_of(jobs, {"q": "baker"}), question_of(jobs, {"q": "nurse"})])
+    assert {sieve.rows[row_id]["title"] for _, row_id in found} == {"Nurse", "nurse"}
 
 
 def test_a_query_that_no_list_takes_any_more_is_refused() -> None:

@@ -258,6 +258,8 @@ class ReaderLoop:
         async with self._database.writing(Note()) as connection:
             if await connection.fetchval(RESOLVE, self.reader.name, pos) is None:
                 raise NoDeadLetter(f"{self.reader.name} at {pos}")
+            if self.reader.begin:
+                await self.reader.begin(connection)
             await self.reader.handle(connection, (await changes.between(connection, pos - 1, pos)).changes)
 
     async def _move(self, connection: Connection, upto: int) -> None:
