@@ -39,7 +39,7 @@ class Shelf:
     """Texts in an index as if they were jobs."""
 
     def __init__(self, rows: Iterable[tuple[str, str]]) -> None:
-        self.index = SearchIndex(SCHEMA)
+        self.index = SearchIndex(SCHEMA.schemas[JOBS.name])
         self.index.claim()
         now = datetime(2026, 1, 1, tzinfo=UTC)
         empty: dict[str, Any] = dict.fromkeys(JOBS.resource.columns) | {"scopes": list(SEEN), "created_at": now}
@@ -54,7 +54,7 @@ class Shelf:
             asked = parse_query(text, JOBS.text)
         except (NothingToSearch, QueryTooLong):
             return []
-        builder = QueryBuilder(self.index, JOBS, HOUSE.synonyms_of)
+        builder = QueryBuilder(self.index, HOUSE.synonyms_of)
         hits, _ = self.index.search(builder.ranked(asked, SEEN), DEEP)
         if not hits:
             hits, _ = self.index.search(builder.ranked(asked, SEEN, any_word=True), DEEP)

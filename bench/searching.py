@@ -273,7 +273,7 @@ def main() -> None:
             def ranked(text: str) -> Any:
                 return loop.run_until_complete(connection.fetch(RANKED, text.replace(" ", " & ")))
 
-            compare(asking, SearchIndex(schema_of(HOUSE), directory), ranked)
+            compare(asking, SearchIndex(schema_of(HOUSE).schemas["jobs"], directory / "jobs"), ranked)
             at_once(prepared.token)
             took = loop.run_until_complete(lag(dsn, asking, prepared.organization_id))
             print(

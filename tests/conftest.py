@@ -135,10 +135,17 @@ def config(tmp_path: Path) -> Config:
     return load(data=tmp_path, limits=0, pool=5)
 
 
+async def has_indexes(server: Server) -> None:
+    """Wait for the search indexes of a server that begins; until then the database would search."""
+    while server.search.indexes is None:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+
+
 @pytest.fixture
 async def lone_cast(dsn: str, config: Config) -> AsyncIterator[Cast]:
     """A server of its own on a fresh database, and everybody on it."""
     async with app.running(config, dsn) as running:
+        await has_indexes(running.server)
         yield await assemble(running.server, running.asgi)
 
 
@@ -149,6 +156,7 @@ async def stage(server_dsn: str, template: str, tmp_path_factory: pytest.TempPat
     await tell(server_dsn, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
     config = load(data=tmp_path_factory.mktemp("stage"), limits=0, pool=5)
     async with app.running(config, dsn_of(server_dsn, name)) as running:
+        await has_indexes(running.server)
         yield running
     await tell(server_dsn, f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -193,8 +201,9 @@ async def emptied(server: Server) -> None:
             await connection.execute(f'DELETE FROM "{table}"')
     server.ear.heard.clear()
     server.identity.memory.forget_all()  # type: ignore[attr-defined]
-    if index := server.search.index:
-        await asyncio.to_thread(index.empty, Stand(server.search.epoch, server.search.pos, READY))
+    if indexes := server.search.indexes:
+        for index in indexes.indexes.values():
+            await asyncio.to_thread(index.empty, Stand(server.search.epoch, server.search.pos, READY))
 
 
 @pytest.fixture

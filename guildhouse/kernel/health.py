@@ -207,7 +207,7 @@ async def search(server: Server, connection: Connection) -> Check:
     """Whether the search index answers, and how far it is behind the log; without it the database searches, slower."""
     head = await connection.fetchval("SELECT coalesce(max(pos), 0) FROM change_pos")
     behind = max(0, head - server.search.pos)
-    if server.search.index is None:
+    if server.search.indexes is None:
         return Check(status="warn", detail={"engine": "database"})
     return Check(
         status="pass" if behind < LATE * 1000 else "warn", detail={"engine": "index", "changes_behind": behind}

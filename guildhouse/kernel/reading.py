@@ -107,7 +107,7 @@ def listing_of(call: Call, resource: Resource[Any], sought: Sought | None = None
     known = LIST_PARAMETERS | parameters_of(resource)
     where = conditions(resource, call.query, known) if call.query else []
     text = call.param("cursor")
-    ranked = sought and sought.asked and call.server.search.index and call.param("trash") is None
+    ranked = sought and sought.asked and call.server.search.indexes and call.param("trash") is None
     kinds = None if ranked else (order, resource)
     cursor = pages.unseal(cursor_key(call), binding_of(call, resource), text, kinds) if text else None
     return Listing(
@@ -141,7 +141,7 @@ def etag_of_list(call: Call, resource: Resource[Any], asked: Listing, form: str,
     shown = [resource.name, *(resource.find.expand[name] for name in asked.selection.expand)]
     position = max(call.server.tail.last(name, call.actor.scopes) for name in shown)
     if sought:
-        position = min(position, call.server.search.pos) if call.server.search.index else -position
+        position = min(position, call.server.search.pos) if call.server.search.indexes else -position
     scopes = ",".join(sorted(call.actor.scopes))
     query = call.scope["query_string"].decode("latin-1")
     # What is `within` the last week changes while nothing else does: such a list is new every minute.

@@ -105,7 +105,7 @@ def watch(server: Server, sequencer: Sequencer) -> None:
     STAMPED.set_function(lambda: sequencer.stamped)
     LATENCY.set_function(lambda: sequencer.last_latency)
     SEARCH_POSITION.set_function(lambda: server.search.pos)
-    SEARCH_READY.set_function(lambda: server.search.index is not None)
+    SEARCH_READY.set_function(lambda: server.search.indexes is not None)
     SEARCH_KEPT.labels("kept").set_function(lambda: server.search.answers.found)
     SEARCH_KEPT.labels("made").set_function(lambda: server.search.answers.missed)
 

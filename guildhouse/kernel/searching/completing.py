@@ -1,6 +1,6 @@
 """Completion: what one may be about to type, out of titles, names, skills and places of the rows that one sees."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,19 +18,17 @@ MOST_LETTERS = 100
 Suggestion = dict[str, Any]
 
 
-def complete(
-    index: SearchIndex, nouns: Sequence[Noun], scopes: Collection[str], text: str, limit: int
-) -> list[Suggestion]:
-    """What continues this text: of each noun titles that have its words, and values of columns that begin with it."""
-    text = text.strip()[:MOST_LETTERS]
-    completions = [Completion(index, noun, rows_seen(index.schema.built, noun, scopes), text, limit) for noun in nouns]
-    found = [each for one in completions for each in (*one.titles(), *one.values())] if text else []
-    return sorted(found, key=lambda each: rank(each, text.lower()))
+def complete(index: SearchIndex, scopes: Collection[str], text: str, limit: int) -> list[Suggestion]:
+    """What continues this text: titles that have its words, and values of columns that begin with it."""
+    seen = rows_seen(index.schema.built, index.schema.noun, scopes)
+    completion = Completion(index, seen, text.strip()[:MOST_LETTERS], limit)
+    return [*completion.titles(), *completion.values()] if completion.text else []
 
 
-def rank(each: Suggestion, typed: str) -> tuple[bool, int, str]:
-    """What begins with what was typed comes first, then what is more frequent."""
-    return (not each["text"].lower().startswith(typed), -each["count"], each["text"])
+def likeliest(found: Iterable[Suggestion], text: str) -> list[Suggestion]:
+    """What begins with what was typed first, then what is more frequent."""
+    typed = text.strip().lower()
+    return sorted(found, key=lambda each: (not each["text"].lower().startswith(typed), -each["count"], each["text"]))
 
 
 @dataclass(frozen=True)
@@ -38,10 +36,14 @@ class Completion:
     """A text that is being typed, and the rows of one noun that it may lead to."""
 
     index: SearchIndex
-    noun: Noun
     seen: Query
     text: str
     limit: int
+
+    @property
+    def noun(self) -> Noun:
+        """The noun."""
+        return self.index.schema.noun
 
     def titles(self) -> Iterator[Suggestion]:
         """Titles that have all the words, the last of them perhaps not typed to its end."""

@@ -52,11 +52,11 @@ class Counting:
         """The counts as the index has them; None where it cannot judge all conditions, or counts a row twice."""
         if not self.of.is_in_index or (self.of.noun.split and self.found):
             return None
-        filters = {name: filters_of(self.of.engine.schema.built, self.of.noun, self.where(name)) for name in self.names}
+        filters = {name: filters_of(self.of.schema, self.where(name)) for name in self.names}
         if not all(known for _, known in filters.values()):
             return None
         judged = {name: queries for name, (queries, _) in filters.items()}
-        return await self.of.engine.run(lambda index: self.look_up(index, judged))
+        return await self.of.engine.run(self.of.resource.name, lambda index: self.look_up(index, judged))
 
     def look_up(self, index: SearchIndex, filters: Mapping[str, Sequence[Query]]) -> dict[str, list[Bucket]]:
         """Count in the index; columns that have the same conditions together."""
@@ -66,7 +66,7 @@ class Counting:
             together.setdefault(name if name in filtered else "", []).append(name)
         found: dict[str, list[Bucket]] = {}
         for names in together.values():
-            builder = QueryBuilder(index, self.of.noun, self.of.engine.house.synonyms_of)
+            builder = QueryBuilder(index, self.of.engine.house.synonyms_of)
             query = builder.counted(
                 self.of.sought.asked, self.of.actor.scopes, filters[names[0]], any_word=self.any_word
             )

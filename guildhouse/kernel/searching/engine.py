@@ -1,7 +1,7 @@
 """The engine: the search index of a process, as the doors use it. Without an index the database answers in its place."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from socket import gaierror
 from time import monotonic
 from typing import TypeVar
@@ -13,6 +13,7 @@ from guildhouse.kernel.log.wake import first
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.searching.answers import Answers
 from guildhouse.kernel.searching.index_schema import SearchSchema, schema_of
+from guildhouse.kernel.searching.index_set import IndexSet
 from guildhouse.kernel.searching.ranking import Rankings
 from guildhouse.kernel.searching.search_index import SearchIndex
 
@@ -32,43 +33,49 @@ class SearchTooSlow(BadRequest):
 
 
 class Engine:
-    """What searches share in a process. `index` is None while it is built: then the database searches."""
+    """What searches share in a process. `indexes` is None while they are built: then the database searches."""
 
     def __init__(self, house: House) -> None:
         self.house = house
         self.schema: SearchSchema = schema_of(house)
         self.rankings = Rankings()
         self.answers = Answers()
-        self.index: SearchIndex | None = None
+        self.indexes: IndexSet | None = None
         self.epoch, self.pos = "", 0
         self._moved = asyncio.Event()
 
-    def stands_at(self, index: SearchIndex | None, epoch: str, pos: int) -> None:
-        """From now on this index answers, and has all changes up to there."""
-        self.index, self.epoch, self.pos = index, epoch, pos
+    def stands_at(self, indexes: IndexSet | None, epoch: str, pos: int) -> None:
+        """From now on these indexes answer, and have all changes up to there."""
+        self.indexes, self.epoch, self.pos = indexes, epoch, pos
         self._moved.set()
         self._moved = asyncio.Event()
 
     async def has_reached(self, epoch: str, pos: int, patience: float = 5.0) -> bool:
         """Wait until the index has all changes up to a position; at once where there is no index to wait for."""
         deadline = monotonic() + patience
-        while self.index is not None and (self.epoch, self.pos) < (epoch, pos):
+        while self.indexes is not None and (self.epoch, self.pos) < (epoch, pos):
             moved = self._moved
             await first(moved, within=deadline - monotonic())
             if monotonic() >= deadline:
                 return False
         return True
 
-    async def run(self, search: Callable[[SearchIndex], T]) -> T | None:
-        """What a search of the index gives, in a thread; None where there is no index, or where it turned out broken.
+    async def run(self, noun: str, search: Callable[[SearchIndex], T]) -> T | None:
+        """What a search of a noun's index gives; None where there is no index, or where it turned out broken."""
+        found = await self.run_each([noun], search)
+        return found[0] if found else None
+
+    async def run_each(self, nouns: Sequence[str], search: Callable[[SearchIndex], T]) -> list[T]:
+        """What a search of each of these indexes gives, in a thread; nothing without an index, or with a broken one.
 
         Raises `SearchTooSlow`.
         """
-        index = self.index
-        if index is None:
-            return None
+        indexes = self.indexes
+        if indexes is None:
+            return []
+        chosen = [indexes.indexes[noun] for noun in nouns]
         try:
-            return await asyncio.wait_for(asyncio.to_thread(search, index), BUDGET)
+            return await asyncio.wait_for(asyncio.to_thread(lambda: [search(each) for each in chosen]), BUDGET)
         except TimeoutError as error:
             raise SearchTooSlow from error
         except asyncio.CancelledError:
@@ -77,9 +84,9 @@ class Engine:
             if not is_broken(error):
                 raise
             log.exception("search.index_broken", error=repr(error))
-            if self.index is index:
-                self.stands_at(None, "", 0)  # the follower of the log builds another
-            return None
+            if self.indexes is indexes:
+                self.stands_at(None, "", 0)  # the follower of the log builds others
+            return []
 
 
 def is_broken(error: BaseException) -> bool:

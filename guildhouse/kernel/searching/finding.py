@@ -15,7 +15,7 @@ from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.pages import Cursor, CursorMismatch
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.searching.engine import BUDGET, Engine, SearchTooSlow
-from guildhouse.kernel.searching.index_schema import Noun
+from guildhouse.kernel.searching.index_schema import Noun, NounSchema
 from guildhouse.kernel.searching.plain_search import words_condition
 from guildhouse.kernel.searching.query_building import QueryBuilder
 from guildhouse.kernel.searching.ranking import DEEPEST, FIRST, Ranking
@@ -57,9 +57,14 @@ class Finding:
         return self.sought.asked
 
     @property
+    def schema(self) -> NounSchema:
+        """The schema of the noun's index."""
+        return self.engine.schema.schemas[self.resource.name]
+
+    @property
     def noun(self) -> Noun:
         """The noun in the index."""
-        return self.engine.schema.nouns[self.resource.name]
+        return self.schema.noun
 
     @property
     def is_in_index(self) -> bool:
@@ -68,7 +73,7 @@ class Finding:
 
     async def find(self) -> Found:
         """The page. Raises `SearchTooSlow`, and `CursorMismatch` for a cursor that was given with, or without an index."""
-        if not self.is_in_index or self.engine.index is None:
+        if not self.is_in_index or self.engine.indexes is None:
             return await self.find_without_index()
         if self.listing.cursor:
             return await self.go_on(self.listing.cursor)
@@ -145,11 +150,13 @@ class Finding:
         """The hits in order, at most `limit`; None without an index. What the index cannot judge, the database does."""
         if not self.is_in_index:
             return None
-        filters, all_known = filters_of(self.engine.schema.built, self.noun, self.listing.where)
+        filters, all_known = filters_of(self.schema, self.listing.where)
         by, descending, exact = self.order()
         if not (all_known and exact) or self.noun.split:
             limit = DEEPEST
-        ranking = await self.engine.run(lambda index: self.look_up(index, filters, limit, by, descending))
+        ranking = await self.engine.run(
+            self.resource.name, lambda index: self.look_up(index, filters, limit, by, descending)
+        )
         if ranking and not (all_known and self.sought.by_relevance):
             await self.judge(ranking)
             ranking.total = ranking.total if all_known else len(ranking.hits)
@@ -171,7 +178,7 @@ class Finding:
         self, index: SearchIndex, filters: Sequence[Query], limit: int, by: str | None, descending: bool
     ) -> Ranking:
         """Ask the index; where no row has enough of the words, for rows with any of them."""
-        builder = QueryBuilder(index, self.noun, self.engine.house.synonyms_of)
+        builder = QueryBuilder(index, self.engine.house.synonyms_of)
         query = builder.ranked(self.asked, self.actor.scopes, filters)
         hits, total = index.search(query, limit, by, descending)
         any_word = not hits and len(self.asked.needed) > 1

@@ -10,10 +10,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeAlias
+from time import monotonic
 
 import structlog
-from tantivy import Document
 
 from guildhouse.kernel.db import Connection, Database
 from guildhouse.kernel.log import changes
@@ -22,18 +21,18 @@ from guildhouse.kernel.log.wake import Wake, backoff, first, tied
 from guildhouse.kernel.row import Values
 from guildhouse.kernel.searching.engine import Engine, is_broken
 from guildhouse.kernel.searching.index_schema import Noun
-from guildhouse.kernel.searching.search_document import documents_of, key_of
-from guildhouse.kernel.searching.search_index import BUILDING, READY, SearchIndex, Stand
+from guildhouse.kernel.searching.index_set import IndexSet, Rows
+from guildhouse.kernel.searching.search_document import documents_of
+from guildhouse.kernel.searching.search_index import BUILDING, READY, SearchIndex, Stand, remove_files
 
 log = structlog.get_logger(__name__)
 
 POLL = 0.25
+LONGEST_REST = 0.2
 BATCH = 1_000  # changes at a time
 ROWS = 250  # rows at a time while an index is built
 COMMIT_ROWS = 50_000
 WANTED = "rebuild"  # a file of this name asks for a new index
-# Of one noun: the ids of what changed, and what is there of them now.
-Rows: TypeAlias = tuple[Noun, set[str], Sequence[Values]]
 DIRECTORY = re.compile(r"([0-9a-f]+)-(\w+)-(\d+)")
 
 
@@ -42,8 +41,8 @@ class IndexFollower:
 
     def __init__(self, engine: Engine, database: Database, wake: Wake, place: Path) -> None:
         self._engine, self._database, self._wake, self._place = engine, database, wake, place
-        self._index: SearchIndex | None = None
-        self._building: asyncio.Task[SearchIndex] | None = None
+        self._index: IndexSet | None = None
+        self._building: asyncio.Task[IndexSet] | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Follow until stopped. Nothing else ends it: an index that fails is given up, and another one is built."""
@@ -70,7 +69,7 @@ class IndexFollower:
         """Take in all that the log has now."""
         async with self._database.reading() as connection:
             end = await changes.head(connection)
-        if self._index and self._engine.index is None:
+        if self._index and self._engine.indexes is None:
             raise OSError("a search found the index damaged")
         if self._index and self._engine.epoch != end.epoch:
             await asyncio.to_thread(self._index.close)
@@ -82,9 +81,9 @@ class IndexFollower:
             await self.go_on(self._index, end)
         elif self._index:
             await asyncio.to_thread(self._index.reload)
-            self.tell(self._index)
+            await self.look_on(self._index, end)
 
-    async def go_on(self, index: SearchIndex, end: Head) -> None:
+    async def go_on(self, index: IndexSet, end: Head) -> None:
         """The writer's part: every change up to the end."""
         pos = self._engine.pos
         while pos < end.pos:
@@ -92,9 +91,13 @@ class IndexFollower:
                 stretch = await changes.thin_between(connection, pos, end.pos, BATCH)
                 rows = await self.rows_of(connection, stretch.changes)
             pos = stretch.upto
+            begun = monotonic()
             if rows:
-                await asyncio.to_thread(self.take_in, index, rows, Stand(end.epoch, pos, READY))
+                stands = (Stand(end.epoch, self._engine.pos, READY), Stand(end.epoch, pos, READY))
+                await asyncio.to_thread(index.take_in, rows, *stands)
             self._engine.stands_at(index, end.epoch, pos)
+            if rows:
+                await asyncio.sleep(min(LONGEST_REST, monotonic() - begun))  # half of the time is for others
 
     async def rows_of(self, connection: Connection, batch: Sequence[Change]) -> list[Rows]:
         """The rows of these changes as they are now: those that are there no more are among the ids only."""
@@ -109,24 +112,25 @@ class IndexFollower:
             found.append((noun, ids, await connection.fetch(sql, list(ids))))
         return found
 
-    @staticmethod
-    def take_in(index: SearchIndex, rows: Sequence[Rows], stand: Stand) -> None:
-        """Write these rows in place of what the index had of them."""
-        for noun, ids, records in rows:
-            gone = [key_of(noun.name, each) for each in ids]
-            index.write(gone, made(noun, records))
-        index.commit(stand)
-
-    def tell(self, index: SearchIndex) -> None:
-        """Say where an index stands that another process writes."""
-        if index.stand and index.is_ready:
-            self._engine.stands_at(index, index.stand.epoch, index.stand.pos)
+    async def look_on(self, index: IndexSet, end: Head) -> None:
+        """The others' part: where the writer has come to, and from there on what is nothing to any index."""
+        if index.stand is None or not index.is_ready:
+            return
+        pos = max(index.stand.pos, self._engine.pos)
+        while pos < end.pos:
+            async with self._database.reading() as connection:
+                stretch = await changes.thin_between(connection, pos, end.pos, BATCH)
+            awaited = next((each.pos for each in stretch.changes if each.resource in index.indexes), None)
+            pos = stretch.upto if awaited is None else awaited - 1
+            if awaited is not None:
+                break
+        self._engine.stands_at(index, end.epoch, pos)
 
     async def open(self, end: Head) -> None:
         """Open the newest index that fits; where there is none, none."""
         for place in self.places(end.epoch):
             with suppress(ValueError, OSError):
-                found = await asyncio.to_thread(SearchIndex, self._engine.schema, place)
+                found = await asyncio.to_thread(IndexSet, self._engine.schema, place)
                 stand = found.stand
                 if found.is_ready and stand and stand.pos <= end.pos:
                     self._index = found
@@ -153,7 +157,7 @@ class IndexFollower:
             task, self._building = self._building, None
             await self.take_over(task.result(), end)
 
-    async def take_over(self, built: SearchIndex, end: Head) -> None:
+    async def take_over(self, built: IndexSet, end: Head) -> None:
         """From now on the new index is written and answers; others are of no use any more."""
         stand = built.stand
         if stand is None or stand.epoch != end.epoch:
@@ -164,39 +168,39 @@ class IndexFollower:
         self._engine.stands_at(built, stand.epoch, stand.pos)
         for each in self._place.glob("*-*-*"):
             if each != built.path:
-                await asyncio.to_thread(SearchIndex.remove_files, each)
+                await asyncio.to_thread(remove_files, each)
 
-    async def build(self, end: Head) -> SearchIndex:
+    async def build(self, end: Head) -> IndexSet:
         """A new index of all rows, in a directory of its own; it has the log up to where that was at the beginning."""
         newest = next(iter(self.places(end.epoch)), None)
         number = int(newest.name.rpartition("-")[2]) + 1 if newest else 1
         place = self._place / f"{self._engine.schema.digest}-{end.epoch}-{number}"
-        index = await asyncio.to_thread(SearchIndex, self._engine.schema, place)
+        index = await asyncio.to_thread(IndexSet, self._engine.schema, place)
         if not index.claim():
             return await self.wait_for_other(index)
         rows = 0
         for noun in self._engine.schema.nouns.values():
-            rows = await self.add_all(index, noun, Stand(end.epoch, end.pos, BUILDING), rows)
-        await asyncio.to_thread(index.commit, Stand(end.epoch, end.pos, READY))
+            rows += await self.add_all(index.indexes[noun.name], noun, end)
         log.info("search.built", rows=rows, place=place.name)
         return index
 
-    async def add_all(self, index: SearchIndex, noun: Noun, stand: Stand, rows: int) -> int:
-        """Add every row of a noun; says how many rows the index has then."""
-        last = "00000000-0000-0000-0000-000000000000"
+    async def add_all(self, index: SearchIndex, noun: Noun, end: Head) -> int:
+        """Add every row of a noun; says how many there are."""
+        last, rows = "00000000-0000-0000-0000-000000000000", 0
         sql = f'SELECT {noun.columns} FROM "{noun.name}" WHERE deleted_at IS NULL AND id > $1 ORDER BY id LIMIT {ROWS}'
         while True:
             async with self._database.reading() as connection:
                 records = await connection.fetch(sql, last)
-            if not records:
-                return rows
-            last = records[-1]["id"]
             await asyncio.to_thread(add, index, noun, records)
             rows += len(records)
+            if len(records) < ROWS:
+                await asyncio.to_thread(index.commit, Stand(end.epoch, end.pos, READY))
+                return rows
+            last = records[-1]["id"]
             if rows % COMMIT_ROWS < ROWS:
-                await asyncio.to_thread(index.commit, stand)
+                await asyncio.to_thread(index.commit, Stand(end.epoch, end.pos, BUILDING))
 
-    async def wait_for_other(self, index: SearchIndex) -> SearchIndex:
+    async def wait_for_other(self, index: IndexSet) -> IndexSet:
         """Another process of this node builds it: wait until it has, or until it has ended before."""
         while not index.is_ready and not index.claim():
             await asyncio.sleep(POLL)
@@ -228,9 +232,4 @@ class IndexFollower:
 
 def add(index: SearchIndex, noun: Noun, records: Sequence[Values]) -> None:
     """Add rows that the index has not yet."""
-    index.write((), made(noun, records))
-
-
-def made(noun: Noun, records: Sequence[Values]) -> list[Document]:
-    """The documents of these rows."""
-    return [each for record in records for each in documents_of(noun, record)]
+    index.write((), [document for record in records for document in documents_of(noun, record)])

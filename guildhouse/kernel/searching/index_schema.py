@@ -2,7 +2,7 @@
 
 | field | holds |
 |---|---|
-| `key`, `kind`, `scopes`, `high`, `low` | whose document this is: noun and id, who sees it, the id as two numbers |
+| `key`, `scopes`, `high`, `low` | whose document this is: its id, who sees it, the id as two numbers |
 | `circle`, `eyes` | of a document with what not everybody sees who sees the row: that it is one, and who sees that |
 | `jobs` | all text of a job, stemmed |
 | `jobs.title` | one column of it, with places of its words where its weight is A or B |
@@ -28,7 +28,7 @@ from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.searching.tokens import RAW, STEMS, WHOLE
 
 LAYOUT = 1  # of the index's files: one more, and every index is built anew
-KEY, KIND, SCOPES, CIRCLE, EYES = "key", "kind", "scopes", "circle", "eyes"
+KEY, SCOPES, CIRCLE, EYES = "key", "scopes", "circle", "eyes"
 HIGH, LOW, CURSOR = "high", "low", "cursor"
 
 Sort = Literal["word", "number", "whole"]
@@ -98,36 +98,29 @@ def noun_of(resource: Resource[Any]) -> Noun:
 
 
 @dataclass(frozen=True)
-class SearchSchema:
-    """The schema over all nouns that have text."""
+class NounSchema:
+    """The schema of one noun's index."""
 
-    nouns: Mapping[str, Noun]
+    noun: Noun
 
     @cached_property
     def fields(self) -> Mapping[str, tuple[str, str, bool]]:
         """Text fields by name: analyzer, what is kept of each word, and whether values are kept in columns."""
-        found: dict[str, tuple[str, str, bool]] = dict.fromkeys(
-            (KEY, KIND, SCOPES, CIRCLE, EYES), (RAW, "basic", False)
-        )
-        for noun in self.nouns.values():
-            found[noun.name] = (STEMS, "position", False)
-            found[f"{noun.name}~whole"] = found[f"{noun.name}~title"] = (WHOLE, "basic", False)
-            found[f"{noun.name}~signs"] = (WHOLE, "position", False)
-            for column, weight in noun.text.items():
-                found[f"{noun.name}.{column}"] = (STEMS, "position" if weight in "AB" else "basic", False)
-            words = (name for name, sort in noun.values.items() if sort == "word")
-            found |= {f"{noun.name}={name}": (RAW, "basic", True) for name in words}
-        return found
+        noun = self.noun
+        names = (KEY, SCOPES, CIRCLE, EYES) if noun.split else (KEY, SCOPES)
+        found: dict[str, tuple[str, str, bool]] = dict.fromkeys(names, (RAW, "basic", False))
+        found[noun.name] = (STEMS, "position", False)
+        found[f"{noun.name}~whole"] = found[f"{noun.name}~title"] = (WHOLE, "basic", False)
+        found[f"{noun.name}~signs"] = (WHOLE, "position", False)
+        for column, weight in noun.text.items():
+            found[f"{noun.name}.{column}"] = (STEMS, "position" if weight in "AB" else "basic", False)
+        words = (name for name, sort in noun.values.items() if sort == "word")
+        return found | {f"{noun.name}={name}": (RAW, "basic", True) for name in words}
 
     @cached_property
     def numbers(self) -> Mapping[str, Sort]:
         """The fields of numbers by name."""
-        return {
-            f"{noun.name}={name}": sort
-            for noun in self.nouns.values()
-            for name, sort in noun.values.items()
-            if sort != "word"
-        }
+        return {f"{self.noun.name}={name}": sort for name, sort in self.noun.values.items() if sort != "word"}
 
     @cached_property
     def built(self) -> Schema:
@@ -142,11 +135,25 @@ class SearchSchema:
         builder.add_text_field(CURSOR, stored=True, tokenizer_name=RAW, index_option="basic")
         return builder.build()
 
+
+@dataclass(frozen=True)
+class SearchSchema:
+    """The nouns that have text, each with an index of its own: a write of one costs nothing in the others."""
+
+    nouns: Mapping[str, Noun]
+
+    @cached_property
+    def schemas(self) -> Mapping[str, NounSchema]:
+        """The schema of each noun's index."""
+        return {name: NounSchema(noun) for name, noun in self.nouns.items()}
+
     @cached_property
     def digest(self) -> str:
         """What tells this schema from others, in the name of its directory."""
-        told = repr((LAYOUT, sorted(self.fields.items()), sorted(self.numbers.items())))
-        return sha256(told.encode()).hexdigest()[:12]
+        told = [
+            (name, sorted(each.fields.items()), sorted(each.numbers.items())) for name, each in self.schemas.items()
+        ]
+        return sha256(repr((LAYOUT, sorted(told))).encode()).hexdigest()[:12]
 
 
 def schema_of(house: House) -> SearchSchema:

@@ -17,14 +17,14 @@ class Percolator:
     def __init__(
         self, schema: SearchSchema, noun: Noun, records: Sequence[Values], synonyms: Synonyms = no_synonyms
     ) -> None:
-        self._index = SearchIndex(schema)
-        self._noun, self._synonyms, self._most = noun, synonyms, 2 * len(records) + 1
+        self._index = SearchIndex(schema.schemas[noun.name])
+        self._synonyms, self._most = synonyms, 4 * len(records) + 4
         self._index.claim()
         self._index.write((), [each for record in records for each in documents_of(noun, record)])
         self._index.commit(Stand("", 0, READY))
 
     def found_by(self, asked: Asked, scopes: Collection[str]) -> set[str]:
         """The ids of those rows that a query finds for somebody who holds these scopes."""
-        builder = QueryBuilder(self._index, self._noun, self._synonyms, forgiving=False)
+        builder = QueryBuilder(self._index, self._synonyms, forgiving=False)
         hits, _ = self._index.search(builder.counted(asked, scopes, (), any_word=False), self._most)
         return {hit.row_id for hit in hits}

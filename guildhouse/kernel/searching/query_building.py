@@ -12,7 +12,7 @@ from itertools import pairwise
 from tantivy import Occur, Query, Schema
 
 from guildhouse.kernel.manifest import Synonyms
-from guildhouse.kernel.searching.index_schema import CIRCLE, EYES, KIND, SCOPES, Noun
+from guildhouse.kernel.searching.index_schema import CIRCLE, EYES, SCOPES, Noun
 from guildhouse.kernel.searching.search_index import SearchIndex
 from guildhouse.kernel.searching.search_query import Asked, Term
 from guildhouse.kernel.searching.tokens import stems
@@ -36,16 +36,20 @@ def no_synonyms(_phrase: str) -> Sequence[str]:
 
 @dataclass
 class QueryBuilder:
-    """Builds queries for one noun of one index. `mistyped` gathers the words that the index has not at all.
+    """Builds queries for the index of one noun. `mistyped` gathers the words that the index has not at all.
 
     Where it is not `forgiving`, such a word finds nothing, instead of those that are nearly the same.
     """
 
     index: SearchIndex
-    noun: Noun
     synonyms: Synonyms = no_synonyms
     forgiving: bool = True
     mistyped: list[str] = field(default_factory=list)
+
+    @property
+    def noun(self) -> Noun:
+        """The noun."""
+        return self.index.schema.noun
 
     @property
     def schema(self) -> Schema:
@@ -71,7 +75,7 @@ class QueryBuilder:
         )
 
     def limits(self, scopes: Collection[str], filters: Sequence[Query]) -> list[Clause]:
-        """What no row may fail, and what gives no score: the noun, sight, filters."""
+        """What no row may fail, and what gives no score: sight, filters."""
         must = [*text_seen(self.schema, self.noun, scopes), *filters]
         return [(Occur.Must, Query.const_score_query(each, 0.0)) for each in must]
 
@@ -201,8 +205,7 @@ def loosened(terms: Sequence[Term]) -> list[Term]:
 
 def text_seen(schema: Schema, noun: Noun, scopes: Collection[str]) -> list[Query]:
     """The documents of a noun whose text somebody sees: the row, and where it has an audience of its own, that."""
-    kind = Query.term_query(schema, KIND, noun.name, "basic")
-    return [kind, seen_by(schema, scopes), *([seen_by(schema, scopes, EYES)] if noun.split else [])]
+    return [seen_by(schema, scopes), *([seen_by(schema, scopes, EYES)] if noun.split else [])]
 
 
 def all_of(queries: Sequence[Query]) -> Query:
@@ -212,11 +215,11 @@ def all_of(queries: Sequence[Query]) -> Query:
 
 def rows_seen(schema: Schema, noun: Noun, scopes: Collection[str]) -> Query:
     """The rows of a noun that somebody sees, each once: without the documents of what not all see of them."""
-    kind = Query.term_query(schema, KIND, noun.name, "basic")
-    clauses = [(Occur.Must, Query.const_score_query(each, 0.0)) for each in (kind, seen_by(schema, scopes))]
-    if noun.split:
-        clauses.append((Occur.MustNot, Query.term_query(schema, CIRCLE, noun.name, "basic")))
-    return Query.boolean_query(clauses)
+    seen = seen_by(schema, scopes)
+    if not noun.split:
+        return seen
+    circle = Query.term_query(schema, CIRCLE, noun.name, "basic")
+    return Query.boolean_query([(Occur.Must, seen), (Occur.MustNot, circle)])
 
 
 def seen_by(schema: Schema, scopes: Collection[str], field_: str = SCOPES) -> Query:

@@ -38,7 +38,9 @@ async def how_found(finding: Finding, found: Found, language: str) -> dict[str, 
     told: dict[str, Any] = {"engine": found.engine, "any_word": ranking.any_word, "did_you_mean": None}
     doubtful = ranking.mistyped or ([] if ranking.hits else [each.said for each in finding.asked.needed])
     if doubtful and finding.listing.cursor is None:
-        told["did_you_mean"] = await finding.engine.run(lambda index: meant(finding, index, doubtful))
+        told["did_you_mean"] = await finding.engine.run(
+            finding.resource.name, lambda index: meant(finding, index, doubtful)
+        )
     return told
 
 
@@ -49,7 +51,7 @@ def notice(why: str, language: str) -> str:
 
 def meant(finding: Finding, index: SearchIndex, words: Sequence[str]) -> str | None:
     """The query as others would have written it."""
-    return did_you_mean(index, [finding.noun], finding.actor.scopes, finding.asked.text, words)
+    return did_you_mean(index, finding.actor.scopes, finding.asked.text, words)
 
 
 def hits(finding: Finding, found: Found, rows: Sequence[Values]) -> list[dict[str, Any]]:

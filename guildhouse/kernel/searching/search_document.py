@@ -7,15 +7,10 @@ from uuid import UUID
 from tantivy import Document
 
 from guildhouse.kernel.row import Values
-from guildhouse.kernel.searching.index_schema import CIRCLE, EYES, HIGH, KEY, KIND, LOW, SCOPES, Noun, as_indexed
+from guildhouse.kernel.searching.index_schema import CIRCLE, EYES, HIGH, KEY, LOW, SCOPES, Noun, as_indexed
 from guildhouse.kernel.searching.tokens import signs, spaced
 
 HALF = 2**64 - 1
-
-
-def key_of(noun: str, row_id: str) -> str:
-    """What a row's documents are found by, to take them away."""
-    return f"{noun}:{row_id}"
 
 
 def documents_of(noun: Noun, record: Values) -> Iterator[Document]:
@@ -50,8 +45,7 @@ def document(noun: Noun, record: Values, columns: Sequence[str]) -> Document:
     """One document of a row, with the text of these columns."""
     made = Document()
     number = UUID(record["id"]).int
-    made.add_text(KEY, key_of(noun.name, record["id"]))
-    made.add_text(KIND, noun.name)
+    made.add_text(KEY, record["id"])
     made.add_unsigned(HIGH, number >> 64)
     made.add_unsigned(LOW, number & HALF)
     for scope in record["scopes"]:

@@ -15,7 +15,7 @@ from guildhouse.kernel.pages import WrongLimit, parse_sort
 from guildhouse.kernel.reading import wait_for_index, wait_for_position
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource
-from guildhouse.kernel.searching.completing import Suggestion, complete
+from guildhouse.kernel.searching.completing import Suggestion, complete, likeliest
 from guildhouse.kernel.searching.finding import DATABASE, INDEX, Finding, Found
 from guildhouse.kernel.searching.heard import hear_search
 from guildhouse.kernel.searching.index_schema import Noun
@@ -118,10 +118,11 @@ async def suggest(call: Call) -> Answer:
     nouns, limit, text = nouns_of(call), limit_of(call), call.param("q") or ""
 
     def look_up(index: SearchIndex) -> Sequence[Suggestion]:
-        return complete(index, nouns, call.actor.scopes, text, limit)
+        return complete(index, call.actor.scopes, text, limit)
 
-    found = await call.server.search.run(look_up)
-    return Answer(200, dumps({"data": found or []}), headers={"Cache-Control": "private, max-age=30"})
+    found = await call.server.search.run_each([noun.name for noun in nouns], look_up)
+    told = likeliest((each for suggestions in found for each in suggestions), text)
+    return Answer(200, dumps({"data": told}), headers={"Cache-Control": "private, max-age=30"})
 
 
 def search_doors(host: Resource[Any]) -> tuple[Door, ...]:

@@ -7,25 +7,27 @@ from typing import Any, TypeAlias
 from tantivy import FieldType, Occur, Query, Schema
 
 from guildhouse.kernel.filters import Condition
-from guildhouse.kernel.searching.index_schema import Noun, as_indexed
+from guildhouse.kernel.searching.index_schema import NounSchema, as_indexed
 from guildhouse.kernel.select import LIVE
 
 
-def filters_of(schema: Schema, noun: Noun, conditions: Iterable[Condition]) -> tuple[list[Query], bool]:
+def filters_of(schema: NounSchema, conditions: Iterable[Condition]) -> tuple[list[Query], bool]:
     """The conditions that the index can judge, and whether these are all."""
     asked = [each for each in conditions if each is not LIVE]
-    found = [filter_of(schema, noun, each) for each in asked]
+    found = [filter_of(schema, each) for each in asked]
     return [each for each in found if each is not None], None not in found
 
 
-def filter_of(schema: Schema, noun: Noun, condition: Condition) -> Query | None:
+def filter_of(schema: NounSchema, condition: Condition) -> Query | None:
     """One condition on one column; None where the index cannot judge it."""
     column, operator = condition.on or ("", "")
-    sort = noun.values.get(column)
+    sort = schema.noun.values.get(column)
     make = (WORD_FILTERS if sort == "word" else NUMBER_FILTERS).get(operator)
     if sort is None or make is None:
         return None
-    return make(Field(schema, f"{noun.name}={column}", sort), [as_indexed(each) for each in flat(condition.values)])
+    return make(
+        Field(schema.built, f"{schema.noun.name}={column}", sort), [as_indexed(each) for each in flat(condition.values)]
+    )
 
 
 def flat(values: Sequence[Any]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The search index: a directory of this node, written by one process, read by all. Nothing in it is worth a backup.
+"""The search index of one noun: a directory of this node, written by one process, read by all. Not worth a backup.
 
 The position of the log that the index has come to is a document of the index itself, written in the same commit as what
 it stands for: whatever kills the process, the index and its position agree.
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from tantivy import Document, Index, IndexWriter, Order, Query, Searcher
 
-from guildhouse.kernel.searching.index_schema import CURSOR, HIGH, KEY, LOW, SearchSchema
+from guildhouse.kernel.searching.index_schema import CURSOR, HIGH, KEY, LOW, NounSchema
 from guildhouse.kernel.searching.tokens import analyzers
 
 T = TypeVar("T")
@@ -55,7 +55,7 @@ class Stand:
 class SearchIndex:
     """An index on disk, or in memory without a `path`. Raises what tantivy raises: ValueError, OSError."""
 
-    def __init__(self, schema: SearchSchema, path: Path | None = None) -> None:
+    def __init__(self, schema: NounSchema, path: Path | None = None) -> None:
         self.schema, self.path = schema, path
         if path:
             path.mkdir(parents=True, exist_ok=True)
@@ -148,16 +148,14 @@ class SearchIndex:
                 self._writer.wait_merging_threads()
                 self._writer = None
 
-    def remove(self) -> None:
-        """Let go of the writer without waiting for anything, and delete the files."""
+    def let_go(self) -> None:
+        """Let go of the writer without waiting for anything."""
         self._writer = None
-        if self.path:
-            self.remove_files(self.path)
 
-    @staticmethod
-    def remove_files(path: Path) -> None:
-        """Delete an index."""
-        shutil.rmtree(path, ignore_errors=True)
+
+def remove_files(path: Path) -> None:
+    """Delete a directory of indexes."""
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def in_the_background(make: Callable[[], T]) -> T:

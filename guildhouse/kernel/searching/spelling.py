@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from rapidfuzz.distance import OSA
 from tantivy import Query
 
-from guildhouse.kernel.searching.index_schema import Noun
 from guildhouse.kernel.searching.query_building import all_of, text_seen
 from guildhouse.kernel.searching.search_index import SearchIndex
 from guildhouse.kernel.searching.tokens import whole
@@ -15,20 +14,18 @@ LOOKED_AT = 5_000  # words that begin alike
 SHORTEST, LONG = 4, 8  # letters: a word as short is no typing error, in one as long there may be two
 
 
-def did_you_mean(
-    index: SearchIndex, nouns: Sequence[Noun], scopes: Collection[str], text: str, words: Sequence[str]
-) -> str | None:
+def did_you_mean(index: SearchIndex, scopes: Collection[str], text: str, words: Sequence[str]) -> str | None:
     """The text with these words of it as others wrote them; None where no word comes near."""
-    seen = {noun.name: all_of(text_seen(index.schema.built, noun, scopes)) for noun in nouns}
+    seen = all_of(text_seen(index.schema.built, index.schema.noun, scopes))
     meant = text
     for word in words:
-        nearest = min((each for noun in nouns for each in near(index, noun, seen[noun.name], word)), default=None)
+        nearest = min(near(index, seen, word), default=None)
         if nearest:
             meant = re.sub(rf"\b{re.escape(word)}\b", nearest[2], meant, count=1)
     return meant if meant != text else None
 
 
-def near(index: SearchIndex, noun: Noun, seen: Query, word: str) -> list[tuple[int, int, str]]:
+def near(index: SearchIndex, seen: Query, word: str) -> list[tuple[int, int, str]]:
     """The words of a noun's titles that come near, with how far they are, the more frequent first among those as near."""
     said = "".join(whole(word))
     if len(said) < SHORTEST:
@@ -36,7 +33,7 @@ def near(index: SearchIndex, noun: Noun, seen: Query, word: str) -> list[tuple[i
     most = 2 if len(said) >= LONG else 1
     found = []
     for begin in dict.fromkeys((said[0], said[1])):  # the first letter, and the second, should the first be too much
-        known = index.searcher.terms_with_prefix(f"{noun.name}~whole", begin, seen, LOOKED_AT)
+        known = index.searcher.terms_with_prefix(f"{index.schema.noun.name}~whole", begin, seen, LOOKED_AT)
         for other, count in known:
             distance = OSA.distance(said, other, score_cutoff=most)
             if 0 < distance <= most:

@@ -14,6 +14,7 @@ from guildhouse.config import load
 from guildhouse.kernel.searching.engine import is_broken
 from guildhouse.kernel.searching.following_index import WANTED, IndexFollower
 from guildhouse.kernel.searching.index_schema import schema_of
+from guildhouse.kernel.searching.index_set import IndexSet
 from guildhouse.kernel.searching.search_index import READY, SearchIndex, Stand
 from tests.cast import Caller, Cast, client_of
 from tests.kernel.searching.scenes import add, found, indexed, opened, titles
@@ -21,12 +22,12 @@ from tests.kernel.searching.scenes import add, found, indexed, opened, titles
 pytestmark = pytest.mark.anyio
 
 
-async def ready(cast: Cast) -> SearchIndex:
+async def ready(cast: Cast) -> IndexSet:
     """The index, once there is one."""
     async with asyncio.timeout(20):
-        while cast.server.search.index is None:  # noqa: ASYNC110
+        while cast.server.search.indexes is None:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-    return cast.server.search.index
+    return cast.server.search.indexes
 
 
 @asynccontextmanager
@@ -85,7 +86,7 @@ async def test_files_that_are_gone_or_damaged_are_built_anew(
         await opened(cast, [{"title": "Clerk"}])
     for damage in (lambda path: path.write_bytes(b"nonsense" * 100), lambda path: path.unlink()):
         (place,) = (tmp_path / "search").glob("*-*-*")
-        for file in place.iterdir():
+        for file in place.rglob("*.*"):
             if file.suffix in (".term", ".idx", ".store", ".json"):
                 damage(file)
         async with again(dsn, tmp_path) as cast:
@@ -116,7 +117,7 @@ async def test_until_there_is_an_index_the_database_searches(
 ) -> None:
     built, go_on = IndexFollower.build, asyncio.Event()
 
-    async def wait(self: IndexFollower, *arguments: Any) -> SearchIndex:
+    async def wait(self: IndexFollower, *arguments: Any) -> IndexSet:
         await go_on.wait()
         return await built(self, *arguments)
 
@@ -143,7 +144,7 @@ async def test_until_there_is_an_index_the_database_searches(
 
 
 async def test_pages_without_an_index_go_on_too(starting: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    async def never(*_: Any) -> SearchIndex:
+    async def never(*_: Any) -> IndexSet:
         await asyncio.Event().wait()
         raise AssertionError
 
@@ -165,7 +166,7 @@ async def test_a_new_index_is_built_while_the_old_one_answers(starting: Callable
         await opened(cast, [{"title": "Clerk"}])
         (tmp_path / "search" / WANTED).touch()
         async with asyncio.timeout(20):
-            while cast.server.search.index is old:
+            while cast.server.search.indexes is old:
                 assert (await found(cast.nobody, "q=clerk&limit=9"))["search"]["engine"] == "index"
                 await asyncio.sleep(0.01)
         assert await in_index(cast) == await in_table(cast)
@@ -191,7 +192,7 @@ async def test_of_two_processes_one_writes_and_both_find(
 
 
 def test_an_index_and_its_position_are_committed_together(tmp_path: Path) -> None:
-    schema = schema_of(app.HOUSE)
+    schema = schema_of(app.HOUSE).schemas["jobs"]
     index = SearchIndex(schema, tmp_path)
     assert index.claim()
     index.commit(Stand("e1", 7, READY))
