@@ -24,6 +24,7 @@ from guildhouse.kernel.pages import UnknownSort, parse_sort
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.retaining import guard
 from guildhouse.kernel.row import BASE_COLUMNS
+from guildhouse.kernel.searching.index_schema import sort_of
 
 Check = Callable[[House, Resource[Any]], Iterator[str]]
 HouseCheck = Callable[[House], Iterator[str]]
@@ -146,6 +147,16 @@ def found_column_leaks(_house: House, resource: Resource[Any]) -> Iterator[str]:
     told = [name for name in named if name in resource.shapes.audience]
     hidden = [name for name in dict.fromkeys([*named, *resource.find.text]) if name in resource.log.hidden]
     yield from (f"`{name}` is in `find`" for name in dict.fromkeys([*told, *hidden]))
+
+
+def facet_is_not_counted(_house: House, resource: Resource[Any]) -> Iterator[str]:
+    """A facet cannot be counted: its noun has no text, its column holds documents, or it is a number whose bands are not
+    said, or not in order. Declare `text`, give the ends of the bands in order, or take the facet out of `find`."""
+    for name, bands in resource.find.facets.items():
+        sort = sort_of(resource.columns[name]) if name in resource.columns else None
+        is_number = sort == "number"
+        if not resource.find.text or sort is None or is_number != bool(bands) or list(bands) != sorted(bands):
+            yield f"`{name}` is in `find`"
 
 
 def default_order_is_wrong(_house: House, resource: Resource[Any]) -> Iterator[str]:
@@ -370,6 +381,7 @@ CHECKS: Mapping[str, Check] = {
     "G203": found_column_leaks,
     "G204": default_order_is_wrong,
     "G205": expansion_leads_nowhere,
+    "G208": facet_is_not_counted,
     "G301": logged_column_is_unknown,
     "G302": hidden_column_is_read,
     "G401": stage_column_is_missing,

@@ -167,8 +167,8 @@ async def note_click(call: Call) -> Answer:
 
 
 doors = (
-    Door("GET", "/v1/search-statistics", "searches.statistics", "What people search, and what they do not find",
+    Door("GET", "/v1/search-statistics", "recent_searches.read", "What people search, and what they do not find",
          read_statistics, recent_searches, kind="read", cost=20, open_to=holds("searches.statistics"), gives=Statistics),
-    Door("POST", "/v1/search:click", "searches.read", "Say what was opened out of a search", note_click,
+    Door("POST", "/v1/search:click", "recent_searches.write", "Say what was opened out of a search", note_click,
          recent_searches, kind="read", open_to=anyone, takes=Click),
 )  # fmt: skip

@@ -143,7 +143,7 @@ def require_curl() -> None:
 SESSIONS = [
     ("README",),
     ("first-hour", "import-jobs", "retention", "saved-searches"),
-    ("api-basics", "erase-a-person"),
+    ("api-basics", "search", "erase-a-person"),
     ("move-in-move-out",),
     ("backup-and-restore",),
     ("take-data-out",),
