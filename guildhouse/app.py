@@ -11,9 +11,10 @@ from typing import Protocol
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from guildhouse import accounts, applications, jobs, organizations, searches
+from guildhouse import accounts, applications, jobs, organizations, places, searches, vocabulary
 from guildhouse.accounts.identity import Accounts
 from guildhouse.config import Config
+from guildhouse.jobs import pay_rates
 from guildhouse.kernel import health, operation, telemetry
 from guildhouse.kernel.backing import backup, taking
 from guildhouse.kernel.db import Database
@@ -58,7 +59,16 @@ KERNEL = Manifest(
 
 # Lower domains first: each may lean on those before it.
 HOUSE = House(
-    (KERNEL, accounts.manifest, searches.manifest, organizations.manifest, jobs.manifest, applications.manifest)
+    (
+        KERNEL,
+        places.manifest,
+        vocabulary.manifest,
+        accounts.manifest,
+        searches.manifest,
+        organizations.manifest,
+        jobs.manifest,
+        applications.manifest,
+    )
 )
 
 
@@ -80,6 +90,7 @@ class Running:
 @asynccontextmanager
 async def running(config: Config, dsn: str) -> AsyncIterator[Running]:
     """The ASGI application on a migrated database, with its sequencer, readers and workers; all stopped at the end."""
+    pay_rates.rates()  # a table of one's own that is wrong is told now
     async with AsyncExitStack() as stack:
         database = await Database.open(dsn, config.pool)
         stack.push_async_callback(database.close)

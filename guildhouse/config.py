@@ -90,6 +90,9 @@ class Config(BaseSettings):
         le=1000,
         description="How many people must search the same before its words are shown to staff.",
     )
+    pay_rates: Path | None = Field(
+        default=None, description="A table of rates (TOML) that pay is compared by, instead of the one that ships."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is logged.")
     slow_ms: int = Field(default=500, ge=1, description="Requests slower than this are logged, in milliseconds.")
 
@@ -99,7 +102,7 @@ class Config(BaseSettings):
         """`a,b` in the environment is two origins."""
         return tuple(each.strip() for each in value.split(",") if each.strip()) if isinstance(value, str) else value
 
-    @field_validator("s3_endpoint", "s3_key", "s3_secret", "files", "backups", mode="before")
+    @field_validator("s3_endpoint", "s3_key", "s3_secret", "files", "backups", "pay_rates", mode="before")
     @classmethod
     def empty_is_none(cls, value: object) -> object:
         """An empty value in the environment takes back one of `.env`."""

@@ -10,11 +10,13 @@ from guildhouse.accounts.api_key import api_keys
 from guildhouse.accounts.leaving import erasing, packing, takeout
 from guildhouse.accounts.moving_in import arrival, settling, welcome
 from guildhouse.kernel.manifest import Manifest
+from guildhouse.vocabulary import keeper
 
 manifest = Manifest(
     "accounts",
     resources=(person.people, session.sessions, api_keys, takeout.takeouts, arrival.arrivals),
     verbs=(*person.verbs, *session.verbs, *takeout.verbs, *arrival.verbs),
+    readers=(keeper("profile-words", person.people, person.WORDS),),
     doors=(*session.doors, *erasing.doors, *takeout.doors, *arrival.doors, *welcome.doors),
     tasks=(*erasing.tasks, *packing.tasks, *settling.tasks),
     schedules=(*packing.schedules, *settling.schedules),

@@ -18,6 +18,7 @@ from guildhouse.kernel.row import Row
 from guildhouse.kernel.scopes import MEMBERS, PUBLIC, scope
 from guildhouse.kernel.shapes import SECRET, Country, Line, Prose, ReadShape, Shape, Tag, Url
 from guildhouse.kernel.stages import Stages
+from guildhouse.vocabulary import Words, skills_of
 
 
 class RoleTooHigh(Denied):
@@ -35,6 +36,7 @@ Email = Annotated[
 # NIST SP 800-63B-4: 15 characters where the password is the only factor; any character, no rules of composition.
 Password = Annotated[str, Field(min_length=15, max_length=200, json_schema_extra=SECRET)]
 Eyes = Literal["me", "coaches", "members", "public"]
+NARROWER: tuple[Eyes, ...] = ("me", "coaches", "members", "public")
 # The fields whose audience a person chooses, and the one they have until then.
 PROFILE: Mapping[str, Eyes] = {
     "email": "me",
@@ -66,6 +68,7 @@ class Person(Row):
     country: Mapped[str | None]
     website: Mapped[str | None]
     skills: Mapped[list[str]]
+    found_skills: Mapped[list[str] | None]
     listed: Mapped[bool] = mapped_column(default=True)
     keeps_searches: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
     audience: Mapped[dict[str, Any]]
@@ -83,7 +86,10 @@ class Person(Row):
 
 
 class Read(ReadShape):
-    """A person. Fields that their audience keeps from you are null."""
+    """A person. Fields that their audience keeps from you are null.
+
+    `found_skills` are those that the profile's words speak of, by one name each; who sees them sees all of these words.
+    """
 
     name: str
     role: str
@@ -97,6 +103,7 @@ class Read(ReadShape):
     country: str | None
     website: str | None
     skills: list[str] | None
+    found_skills: list[str] | None
     listed: bool
     keeps_searches: bool | None
     audience: dict[str, str] | None
@@ -153,13 +160,28 @@ def own(row: Person) -> Iterable[str]:
     return [scope("person", row.id)]
 
 
+def sees_all_words(row: Person) -> Iterable[str]:
+    """The scopes that see whatever of the profile skills are found in: none sees by them what is kept from it."""
+    chosen = [row.audience.get(field, PROFILE[field]) for field in WORDS.read if getattr(row, field)]
+    return eyes(row.id, min(chosen, key=NARROWER.index, default="me"))
+
+
+def found_in(row: Person) -> Mapping[str, Any]:
+    """What a profile's own words say of its person."""
+    return {"found_skills": skills_of(row.skills, row.headline, row.about)}
+
+
+WORDS = Words(read=("headline", "about", "skills"), found=("found_skills",), find=found_in)
+
+
 async def derive(_ctx: Context, before: Person | None, after: Person) -> Mapping[str, Any]:
-    """A new person's password is kept as its hash only."""
+    """What is found in the words of a profile; a new person's password is kept as its hash only."""
+    found = await WORDS.derived(before, after)
     if before is not None:
-        return {}
+        return found
     password = after.values().get("password")
     hashed = await hash_password(password) if password else after.values().get("password_hash")
-    return {"password_hash": hashed, "skills": after.skills or [], "audience": after.audience or {}}
+    return {**found, "password_hash": hashed, "skills": after.skills or [], "audience": after.audience or {}}
 
 
 def audience_names_fields(_ctx: Context, _before: Person | None, after: Person) -> None:
@@ -203,7 +225,13 @@ people = Resource(
         create=Create,
         update=Update,
         derive=derive,
-        audience={name: audience_of(name) for name in PROFILE} | dict.fromkeys(("audience", "keeps_searches"), own),
+        found=WORDS.found,
+        audience={
+            **{name: audience_of(name) for name in PROFILE},
+            "found_skills": sees_all_words,
+            "audience": own,
+            "keeps_searches": own,
+        },
     ),
     scopes=lambda row: [scope("person", row.id), "moderators", *([MEMBERS] if row.listed else [])],
     may=May(create=anyone, change=is_self, remove=is_self | holds("people.admin"), history=is_self | moderates),
@@ -215,7 +243,10 @@ people = Resource(
         text={"name": "A", "headline": "B", "skills": "B", "city": "C", "about": "C"},
         facets={"role": ()},
     ),
-    log=Log(hidden=("password_hash",), personal=("email", "name", "headline", "about", "phone", "city", "website")),
+    log=Log(
+        hidden=("password_hash",),
+        personal=("email", "name", "headline", "about", "found_skills", "phone", "city", "website"),
+    ),
     carry=Carry(
         key=("email",),
         columns=("email", "name", "language"),

@@ -19,6 +19,7 @@ from guildhouse.app import HOUSE
 from guildhouse.commands import migrating, storing
 from guildhouse.commands.joining import Say, cluster_of, database_of
 from guildhouse.config import Config, ConfigError
+from guildhouse.jobs import pay_rates
 from guildhouse.kernel import check, health, migrate
 from guildhouse.kernel.backing.backup import LAST
 from guildhouse.kernel.check import BootFault, index_is_missing
@@ -46,6 +47,7 @@ def examine(say: Say) -> list[Finding]:
     """Everything that is found, the worst first."""
     try:
         settings = config.load()
+        pay_rates.rates()
     except ConfigError as error:
         return of_config(error)
     found = of_house()

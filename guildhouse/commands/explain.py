@@ -125,6 +125,8 @@ def found_by(resource: Resource[Any]) -> Lines:
         yield f"filter {name:<20} {kinds}  by {index_of(resource, name)}"
     for name in resource.find.sort:
         yield f"sort   {name:<20} by {index_of(resource, name)}"
+    if resource.find.place:
+        yield f"near   {', '.join(resource.find.place):<20} by {index_of(resource, resource.find.place[0])}"
     yield f"order  {resource.find.default} where none is asked for"
     for name, target in resource.find.expand.items():
         yield f"expand {name:<20} {target}"

@@ -5,14 +5,34 @@ and feeds that tell of them.
 Does not own who applied: that is the applications' own.
 """
 
-from guildhouse.jobs import board, closing, feeds, job, job_posting, pausing
+from guildhouse.jobs import (
+    board,
+    closing,
+    feeds,
+    job,
+    job_posting,
+    job_words,
+    occupation_door,
+    pausing,
+    place_suggestions,
+    reckoning,
+)
 from guildhouse.kernel.manifest import Manifest
+from guildhouse.vocabulary import keeper
 
 manifest = Manifest(
     "jobs",
     resources=(job.jobs,),
     verbs=job.verbs,
-    tasks=(closing.CLOSE_OVERDUE, *pausing.tasks),
-    schedules=closing.schedules,
-    doors=(*job_posting.doors, *board.doors, *feeds.doors),
+    readers=(keeper("job-words", job.jobs, job_words.WORDS),),
+    tasks=(closing.CLOSE_OVERDUE, reckoning.RECKON_PAY, *pausing.tasks),
+    schedules=(*closing.schedules, *reckoning.schedules),
+    doors=(
+        *job_posting.doors,
+        *board.doors,
+        *feeds.doors,
+        *place_suggestions.doors,
+        *reckoning.doors,
+        *occupation_door.doors,
+    ),
 )

@@ -5,10 +5,13 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, Uuid, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from guildhouse.jobs.carried import CARRY
+from guildhouse.jobs.city_coordinates import Latitude, Longitude, on_the_map, place_is_whole
+from guildhouse.jobs.job_words import WORDS
+from guildhouse.jobs.pay import PAY, Amount, Period, YearlyAmount, comparable, salary_makes_sense
 from guildhouse.kernel import store
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import Conflict, invalid
@@ -34,12 +37,8 @@ Employment = Literal[
 ]
 Term = Literal["permanent", "fixed_term", "temporary"]
 Workplace = Literal["on_site", "hybrid", "remote"]
-Period = Literal["hour", "day", "week", "month", "year"]
-Latitude = Annotated[float, Field(ge=-90, le=90)]
-Longitude = Annotated[float, Field(ge=-180, le=180)]
 Key = Annotated[str, Field(max_length=200)]
 Tags = Annotated[list[Tag], Field(max_length=100)]
-Amount = Numeric(12, 2, asdecimal=False)
 
 
 class OrganizationNotApproved(Conflict):
@@ -75,7 +74,12 @@ class Job(Row):
     salary_max: Mapped[float | None] = mapped_column(Amount)
     salary_currency: Mapped[str | None]
     salary_period: Mapped[str | None]
+    yearly_pay_min: Mapped[float | None] = mapped_column(YearlyAmount)
+    yearly_pay_max: Mapped[float | None] = mapped_column(YearlyAmount)
+    pay_rates: Mapped[str | None]
     skills: Mapped[list[str]]
+    found_skills: Mapped[list[str] | None]
+    occupation: Mapped[str | None]
     tags: Mapped[list[str]]
     opens_on: Mapped[date | None]
     closes_on: Mapped[date | None]
@@ -110,23 +114,35 @@ class Job(Row):
         Index("ix_jobs_salary_max_id", "salary_max", "id"),
         Index("ix_jobs_salary_min", "salary_min"),
         Index("ix_jobs_salary_currency", "salary_currency"),
+        Index("ix_jobs_yearly_pay_max_id", "yearly_pay_max", "id"),
+        Index("ix_jobs_best_paid", text("yearly_pay_max DESC NULLS LAST"), text("id DESC")),
+        Index("ix_jobs_yearly_pay_min_id", "yearly_pay_min", "id"),
+        Index("ix_jobs_pay_rates", "pay_rates", postgresql_where="salary_min IS NOT NULL OR salary_max IS NOT NULL"),
         Index("ix_jobs_opens_on", "opens_on"),
         Index("ix_jobs_employment_type", "employment_type"),
         Index("ix_jobs_workplace", "workplace"),
         Index("ix_jobs_country", "country"),
+        Index("ix_jobs_latitude_longitude", "latitude", "longitude"),
         Index("ix_jobs_region", "region"),
         Index("ix_jobs_city", "city"),
         Index("ix_jobs_source", "source"),
         Index("ix_jobs_external_id", "external_id"),
         Index("ix_jobs_person_id", "person_id"),
         Index("ix_jobs_skills", "skills", postgresql_using="gin"),
+        Index("ix_jobs_found_skills", "found_skills", postgresql_using="gin"),
+        Index("ix_jobs_occupation", "occupation"),
         Index("ix_jobs_tags", "tags", postgresql_using="gin"),
         Index("ix_jobs_scopes", "scopes", postgresql_using="gin"),
     )
 
 
 class Read(ReadShape):
-    """A job. Salaries are amounts of `salary_currency` per `salary_period`; `closes_on` is the last day to apply."""
+    """A job. Salaries are amounts of `salary_currency` per `salary_period`; `closes_on` is the last day to apply.
+
+    `yearly_pay_min` and `yearly_pay_max` are what they are in a year, in the currency that `pay_rates` begins with.
+    `skills` are in the words of whoever posted it; `found_skills` are those that its words speak of, by one name each;
+    `occupation` is the code of the O*NET occupation that its title names, if it names one.
+    """
 
     organization_id: str | None
     person_id: str | None
@@ -146,7 +162,12 @@ class Read(ReadShape):
     salary_max: float | None
     salary_currency: str | None
     salary_period: str | None
+    yearly_pay_min: float | None
+    yearly_pay_max: float | None
+    pay_rates: str | None
     skills: list[str]
+    found_skills: list[str] | None
+    occupation: str | None
     tags: list[str]
     opens_on: date | None
     closes_on: date | None
@@ -175,7 +196,7 @@ class Create(Shape):
     city: Line | None = None
     region: Line | None = None
     country: Country | None = None
-    latitude: Latitude | None = None
+    latitude: Latitude | None = Field(default=None, description="Those of the city, if not given and there is but one.")
     longitude: Longitude | None = None
     salary_min: Money | None = Field(default=None, examples=[60000])
     salary_max: Money | None = Field(default=None, examples=[80000])
@@ -221,13 +242,18 @@ class Update(Shape):
 
 async def derive(ctx: Context, before: Job | None, after: Job) -> Mapping[str, Any]:
     """A posted job carries its organization's name; one without an organization is tracked by who makes it."""
-    name = await name_of_organization(ctx, after)
+    found = {
+        "organization_name": await name_of_organization(ctx, after),
+        **on_the_map(before, after),
+        **comparable(after),
+        **await WORDS.derived(before, after),
+    }
     if before is not None:
         published = before.status == "draft" and after.status == "open"
-        return {"organization_name": name, "posted_at": ctx.now if published else after.posted_at}
+        return {**found, "posted_at": ctx.now if published else after.posted_at}
     tracked = after.organization_id is None
     return {
-        "organization_name": name,
+        **found,
         "person_id": ctx.actor.id if tracked else None,
         "status": after.status or ("open" if tracked else "draft"),
         "posted_at": after.posted_at or ctx.now,
@@ -240,28 +266,10 @@ async def name_of_organization(ctx: Context, job: Job) -> str | None:
     return organization.name if organization else job.organization_name
 
 
-def salary_makes_sense(_ctx: Context, _before: Job | None, job: Job) -> None:
-    """An amount needs a currency and a period, and the lower end is not above the upper one."""
-    if job.salary_min is None and job.salary_max is None:
-        return
-    for field in ("salary_currency", "salary_period"):
-        if getattr(job, field) is None:
-            raise invalid(f"/{field}", "required", "a salary needs its currency and its period")
-    if job.salary_min is not None and job.salary_max is not None and job.salary_min > job.salary_max:
-        raise invalid("/salary_min", "above-maximum", "this is more than salary_max")
-
-
 def closes_after_it_opens(_ctx: Context, _before: Job | None, job: Job) -> None:
     """The last day is not before the first."""
     if job.opens_on and job.closes_on and job.closes_on < job.opens_on:
         raise invalid("/closes_on", "before-opening", "this is before opens_on")
-
-
-def place_is_whole(_ctx: Context, _before: Job | None, job: Job) -> None:
-    """A place on the map has both of its coordinates."""
-    if (job.latitude is None) != (job.longitude is None):
-        missing = "latitude" if job.latitude is None else "longitude"
-        raise invalid(f"/{missing}", "required", "latitude and longitude come together")
 
 
 async def opens_for_approved(ctx: Context, before: Job | None, job: Job) -> None:
@@ -321,7 +329,7 @@ STAGES = Stages(
 
 jobs = Resource(
     table=Job,
-    shapes=Shapes(read=Read, create=Create, update=Update, derive=derive),
+    shapes=Shapes(read=Read, create=Create, update=Update, derive=derive, found=WORDS.found),
     scopes=seen_by,
     may=May(read=anyone, create=runs, change=runs, remove=runs | moderates, history=runs | moderates),
     rules=(salary_makes_sense, closes_after_it_opens, place_is_whole, opens_for_approved, opens_in_time),
@@ -329,17 +337,21 @@ jobs = Resource(
     find=Find(
         filter=(
             "status", "employment_type", "workplace", "organization_id", "city", "region", "country", "salary_min",
-            "salary_max", "salary_currency", "posted_at", "opens_on", "closes_on", "skills", "tags", "source",
-            "external_id", "title",
+            "salary_max", "salary_currency", "posted_at", "opens_on", "closes_on", "skills", "found_skills", "occupation",
+            "tags", "source", "external_id", "title", "yearly_pay_min", "yearly_pay_max",
         ),
-        sort=("posted_at", "created_at", "title", "closes_on", "salary_max"),
+        sort=("posted_at", "created_at", "title", "closes_on", "salary_max", "yearly_pay_min", "yearly_pay_max"),
         expand={"organization": "organizations"},
         text={"title": "A", "organization_name": "B", "skills": "B", "city": "C", "description": "C"},
         facets={
             "employment_type": (), "workplace": (), "organization_id": (), "country": (), "region": (), "city": (),
-            "skills": (), "status": (), "posted_at": (),
+            "skills": (), "found_skills": (), "occupation": (), "status": (), "posted_at": (),
+            "yearly_pay_max": (20_000, 30_000, 40_000, 60_000, 80_000, 120_000),
         },
         default="-posted_at",
+        place=("latitude", "longitude"),
+        everywhere=("workplace", "remote"),
+        measures={"pay": PAY},
     ),
     carry=CARRY,
     keep=Keep(shelve=True),

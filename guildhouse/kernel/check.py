@@ -143,9 +143,11 @@ def indexed(table: sa.Table) -> tuple[set[str], set[str]]:
 def found_column_leaks(_house: House, resource: Resource[Any]) -> Iterator[str]:
     """One can filter, sort or count by a column that not everybody sees, or search one that is hidden from the log. The
     answer would tell what the column hides: take it out of `find`."""
-    named = dict.fromkeys([*resource.find.filter, *resource.find.sort, *resource.find.facets])
+    find = resource.find
+    places = (*(find.place or ()), *(find.everywhere or ())[:1])
+    named = dict.fromkeys([*find.filter, *find.sort, *find.facets, *places])
     told = [name for name in named if name in resource.shapes.audience]
-    hidden = [name for name in dict.fromkeys([*named, *resource.find.text]) if name in resource.log.hidden]
+    hidden = [name for name in dict.fromkeys([*named, *find.text]) if name in resource.log.hidden]
     yield from (f"`{name}` is in `find`" for name in dict.fromkeys([*told, *hidden]))
 
 
@@ -157,6 +159,27 @@ def facet_is_not_counted(_house: House, resource: Resource[Any]) -> Iterator[str
         is_number = sort == "number"
         if not resource.find.text or sort is None or is_number != bool(bands) or list(bands) != sorted(bands):
             yield f"`{name}` is in `find`"
+
+
+def place_is_wrong(_house: House, resource: Resource[Any]) -> Iterator[str]:
+    """`find.place` does not name two columns that may be empty, are floating-point numbers, and have an index of just
+    these two; or `find.everywhere` names no column that leads an index. Lists near a point would be wrong or slow."""
+    place, everywhere = resource.find.place, resource.find.everywhere
+    columns = [resource.columns.get(name) for name in place or ()]
+    if not all(each is not None and each.nullable and isinstance(each.type, sa.Float) for each in columns):
+        yield f"`{place}` is in `find`"
+    elif place and place not in [tuple(index.columns.keys()) for index in resource.sql_table.indexes]:
+        yield f"`{place}` has no index"
+    if everywhere and (place is None or everywhere[0] not in indexed(resource.sql_table)[0]):
+        yield f"`{everywhere[0]}` is in `find`"
+
+
+def measure_is_wrong(_house: House, resource: Resource[Any]) -> Iterator[str]:
+    """A measure has an end that is not in `find.filter`. What one may ask for in any unit, one may ask for as it is kept:
+    add the column there, with its index."""
+    for name, measure in resource.find.measures.items():
+        missing = [each for each in (measure.low, measure.high) if each not in resource.find.filter]
+        yield from (f"`{each}` is an end of `{name}`" for each in missing)
 
 
 def default_order_is_wrong(_house: House, resource: Resource[Any]) -> Iterator[str]:
@@ -381,6 +404,8 @@ CHECKS: Mapping[str, Check] = {
     "G203": found_column_leaks,
     "G204": default_order_is_wrong,
     "G205": expansion_leads_nowhere,
+    "G206": place_is_wrong,
+    "G207": measure_is_wrong,
     "G208": facet_is_not_counted,
     "G301": logged_column_is_unknown,
     "G302": hidden_column_is_read,

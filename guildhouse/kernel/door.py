@@ -1,6 +1,6 @@
 """A door: one operation of the API, generated from a declaration or written by hand in a domain."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ class Door:
     """One operation. `kind` names the quota it draws on, `cost` how many units of it.
 
     A door written by hand says which body it `takes` and which it `gives`; for a generated one the resource says it.
-    `media` are the other media types that it answers in.
+    `media` are the other media types that it answers in, `asked` what its query string may say, and what that means.
     """
 
     method: str
@@ -35,6 +35,7 @@ class Door:
     takes: type[BaseModel] | None = None
     gives: type[BaseModel] | None = None
     media: tuple[str, ...] = ()
+    asked: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def operation(self) -> str:

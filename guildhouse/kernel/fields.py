@@ -31,20 +31,25 @@ class Selection:
         return (*self.fields, *nested)
 
 
-def select_fields(house: House, resource: Resource[Any], fields: str | None, expand: str | None) -> Selection:
-    """Parse `fields=id,title,organization.name` and `expand=organization`; raises for a name that is unknown."""
-    wanted = split(fields)
+def select_fields(
+    house: House, resource: Resource[Any], fields: str | None, expand: str | None, computed: tuple[str, ...] = ()
+) -> Selection:
+    """Parse `fields=id,title,organization.name` and `expand=organization`; raises for a name that is unknown.
+
+    What is `computed` for this one answer counts as fields of the row.
+    """
+    wanted, readable = split(fields), (*resource.readable, *computed)
     plain = tuple(name for name in wanted if "." not in name)
     for name in plain:
-        if name not in resource.readable:
-            raise UnknownField(name=name, resource=resource.name, known=", ".join(resource.readable))
+        if name not in readable:
+            raise UnknownField(name=name, resource=resource.name, known=", ".join(readable))
     nested: dict[str, list[str]] = {name: [] for name in split(expand)}
     for name in wanted:
         head, dot, rest = name.partition(".")
         if dot:
             nested.setdefault(head, []).append(rest)
     children = {name: select_child(house, resource, name, ",".join(rest)) for name, rest in nested.items()}
-    return Selection(plain or (resource.readable if not wanted else ()), children)
+    return Selection(plain or (readable if not wanted else ()), children)
 
 
 def select_child(house: House, resource: Resource[Any], name: str, fields: str) -> Selection:

@@ -227,6 +227,9 @@ async def taken_back(
     if target.before is None or restoration is not None:
         return await store.remove(ctx, resource, before)
     restored = typed(resource, {**dict.fromkeys(target.after or {}), **target.before})
+    restored = {name: value for name, value in restored.items() if name not in resource.shapes.found}
+    if target.before and not restored:  # all of it was found, and would be found again
+        raise NothingToUndo(version=version)
     if not restored.keys().isdisjoint(resource.log.hidden):  # the log does not have their values
         raise NothingToUndo(version=version)
     later = {name for each in entries if each.seq > target.seq for name in each.before or {}}

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from guildhouse.kernel.searching.heard import Hearer
     from guildhouse.kernel.tasks import Schedule, Task
 
-
+# (name of a place) -> latitude and longitude, or raise a Problem.
+Locate: TypeAlias = Callable[[str], tuple[float, float]]
 # (words in small letters, one blank between them) -> other ways to say the same, the best first.
 Synonyms: TypeAlias = Callable[[str], Sequence[str]]
 
@@ -37,15 +38,16 @@ class Grant:
 class Manifest:
     """One domain: its nouns, verbs, doors written by hand, readers of the log, background tasks and their schedules.
 
-    A reader is made for each process, out of the house whose nouns it may follow. `grants` are asked for the scopes of a
+    A reader that remembers something is made for each process, out of the house. `grants` are asked for the scopes of a
     person who signs in; `pages` are what people open in a browser; `synonyms` are asked by the search for other words,
-    `hearers` told of what was searched.
+    `hearers` told of what was searched. `locate` gives latitude and longitude of a place by its name; it raises a problem
+    for a name that is unknown, or that many have.
     """
 
     name: str
     resources: Sequence[Resource[Any]] = ()
     verbs: Sequence[Verb] = ()
-    readers: Sequence[Callable[["House"], Reader]] = ()
+    readers: Sequence[Reader | Callable[["House"], Reader]] = ()
     tasks: Sequence["Task"] = ()
     schedules: Sequence["Schedule"] = ()
     doors: Sequence["Door"] = ()
@@ -53,6 +55,7 @@ class Manifest:
     grants: Sequence[Grant] = ()
     hearers: Sequence["Hearer"] = ()
     synonyms: Sequence[Synonyms] = ()
+    locate: Locate | None = None
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,9 @@ class House:
 
     @property
     def readers(self) -> Sequence[Reader]:
-        """Every reader of the log, made anew: what one remembers is of one process and one database."""
-        return [make(self) for domain in self.domains for make in domain.readers]
+        """Every reader of the log; one that remembers something is made anew, for one process and one database."""
+        given = [each for domain in self.domains for each in domain.readers]
+        return [each if isinstance(each, Reader) else each(self) for each in given]
 
     @cached_property
     def tasks(self) -> Mapping[str, "Task"]:
@@ -93,6 +97,11 @@ class House:
     def schedules(self) -> Sequence["Schedule"]:
         """Every schedule."""
         return [schedule for domain in self.domains for schedule in domain.schedules]
+
+    @cached_property
+    def locate(self) -> Locate | None:
+        """Who knows where places are, if anybody does."""
+        return next((domain.locate for domain in self.domains if domain.locate), None)
 
     @cached_property
     def grants(self) -> Sequence[Grant]:

@@ -2,7 +2,7 @@
 
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -33,11 +33,12 @@ class WrongLimit(BadRequest):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One column to sort by. Rows without a value come last, whichever way round."""
+    """One column to sort by, or with its type what is computed. Rows without a value come last, whichever way round."""
 
     column: str
     descending: bool
     nullable: bool
+    kind: sa.types.TypeEngine[Any] | None = None
 
     def sql(self, backwards: bool) -> str:
         """The ORDER BY term, turned round to read the page before."""
@@ -63,13 +64,19 @@ def parse_limit(text: str | None) -> int:
     return min(int(text), MOST)
 
 
-def parse_sort(resource: Resource[Any], text: str | None) -> tuple[Order, ...]:
-    """`sort=-posted_at,title`; the id comes last of itself, so that the order is total."""
+def parse_sort(
+    resource: Resource[Any], text: str | None, computed: Mapping[str, Order] | None = None
+) -> tuple[Order, ...]:
+    """`sort=-posted_at,title`; the id comes last of itself, so that the order is total. What is `computed` has one way."""
     found: dict[str, Order] = {}
+    computed = computed or {}
     for term in (text or resource.find.default).split(","):
         name = term.strip().removeprefix("-")
+        if term.strip() in computed:
+            found.setdefault(name, computed[name])
+            continue
         if name != "id" and name not in resource.find.sort:
-            raise UnknownSort(name=name, known=", ".join(resource.find.sort))
+            raise UnknownSort(name=name, known=", ".join([*computed, *resource.find.sort]))
         found.setdefault(name, Order(name, term.strip().startswith("-"), bool(resource.columns[name].nullable)))
     last = next(reversed(found.values()))
     found.setdefault("id", Order("id", last.descending, False))
@@ -143,8 +150,13 @@ def unseal(secret: bytes, binding: bytes, text: str, kinds: tuple[Sequence[Order
     order, resource = kinds
     if len(values) != len(order):
         raise CursorMismatch  # of the same query, when it was answered in another way
-    types = [resource.columns[each.column].type for each in order]
-    return Cursor(tuple(revive(kind, value) for kind, value in zip(types, values, strict=True)), backwards)
+    return Cursor(revived(resource, order, values), backwards)
+
+
+def revived(resource: Resource[Any], order: Sequence[Order], values: Sequence[Any]) -> tuple[Any, ...]:
+    """The values that `plain` made plain, each as what one sorts by."""
+    types = [each.kind or resource.columns[each.column].type for each in order]
+    return tuple(revive(kind, value) for kind, value in zip(types, values, strict=True))
 
 
 def tag(secret: bytes, binding: bytes, body: bytes) -> bytes:

@@ -6,11 +6,12 @@ from urllib.parse import urlencode
 
 from guildhouse.kernel import pages
 from guildhouse.kernel.answer import Answer
+from guildhouse.kernel.asked_rows import asked_rows
 from guildhouse.kernel.db import Connection
 from guildhouse.kernel.errors import BadRequest, NotFound, Unavailable, UnknownParameter
 from guildhouse.kernel.etag import list_etag, matches, row_etag
 from guildhouse.kernel.fields import Selection, select_fields
-from guildhouse.kernel.filters import Condition, conditions
+from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.formats import LIST_FORMATS, MEDIA_TYPES, ROW_FORMATS, choose_format, encode_page, encode_row
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource
@@ -102,17 +103,19 @@ async def list_answer(
 
 def listing_of(call: Call, resource: Resource[Any], sought: Sought | None = None) -> Listing:
     """What the query string asks for."""
-    selection = select_fields(call.server.house, resource, call.param("fields"), call.param("expand"))
-    order = pages.parse_sort(resource, None if sought and sought.by_relevance else call.param("sort"))
+    house = call.server.house
     known = LIST_PARAMETERS | parameters_of(resource)
-    where = conditions(resource, call.query, known) if call.query else []
+    around, where = asked_rows(house, resource, call.query, known) if call.query else (None, [])
+    computed = around.fields if around else ()
+    selection = select_fields(house, resource, call.param("fields"), call.param("expand"), computed)
+    sort = None if sought and sought.by_relevance else call.param("sort")
+    order = pages.parse_sort(resource, sort, around.orders if around else None)
     text = call.param("cursor")
     ranked = sought and sought.asked and call.server.search.indexes and call.param("trash") is None
     kinds = None if ranked else (order, resource)
     cursor = pages.unseal(cursor_key(call), binding_of(call, resource), text, kinds) if text else None
-    return Listing(
-        selection, (live_or_trash(call.param("trash")), *where), order, pages.parse_limit(call.param("limit")), cursor
-    )
+    shown = (live_or_trash(call.param("trash")), *where)
+    return Listing(selection, shown, order, pages.parse_limit(call.param("limit")), cursor, around)
 
 
 def live_or_trash(wanted: str | None) -> Condition:

@@ -34,6 +34,7 @@ class Shapes:
     """The bodies: what is read, and what may be sent to create and to update (merge patch). Written out by hand.
 
     `derive` gives the columns the server sets; `audience` the scopes that see a field, if not all who see the row do.
+    What is `found` in the row's other fields, at each write anew, nobody takes back by itself.
     """
 
     read: type[BaseModel]
@@ -41,6 +42,7 @@ class Shapes:
     update: type[BaseModel] | None = None
     derive: Derive | None = None
     audience: Mapping[str, Audience] = field(default_factory=dict)
+    found: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,28 @@ class May:
 
 
 @dataclass(frozen=True)
+class Measure:
+    """An amount that rows keep in one unit, from the column `low` to the column `high`, and that people ask for in others.
+
+    `unit` gives how many of the kept unit one of another is, and raises a problem for one that it does not know; `example`
+    is one that it knows.
+    """
+
+    low: str
+    high: str
+    unit: Callable[[str], float]
+    example: str
+
+
+@dataclass(frozen=True)
 class Find:
     """How rows are found: the columns one may filter and sort by, and what `expand` follows (field -> resource).
 
     `expand={"job": "jobs"}` follows the column `job_id`. `default` is the order of a list that asks for none. `text` are
     the columns whose words are searched, with their weights A to D; the first is the title. `facets` are the columns whose
-    values are counted; a number's value says where its bands end, in order.
+    values are counted; a number's value says where its bands end, in order. `place` are the columns of latitude and
+    longitude by which rows are found near a point; `everywhere` is a column and the value of it that rows have which are
+    not bound to where they lie. `measures` are asked for in units: `pay[gte]=1&pay_in=USD/year`.
     """
 
     filter: tuple[str, ...] = ()
@@ -74,6 +92,9 @@ class Find:
     text: Mapping[str, Literal["A", "B", "C", "D"]] = field(default_factory=dict)
     facets: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     default: str = "-created_at"
+    place: tuple[str, str] | None = None
+    everywhere: tuple[str, str] | None = None
+    measures: Mapping[str, Measure] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

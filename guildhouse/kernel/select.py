@@ -5,7 +5,7 @@ only; values are always bound.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
@@ -18,6 +18,7 @@ from guildhouse.kernel.errors import Denied
 from guildhouse.kernel.fields import Selection
 from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.manifest import House
+from guildhouse.kernel.nearby import Around
 from guildhouse.kernel.pages import Cursor, Order, after
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.row import Values
@@ -44,6 +45,7 @@ class Listing:
     order: tuple[Order, ...]
     limit: int
     cursor: Cursor | None = None
+    around: Around | None = None
 
 
 def numbered(sql: str) -> str:
@@ -67,10 +69,13 @@ def columns_for(resource: Resource[Any], selection: Selection, order: Sequence[O
     return ", ".join(f'"{name}"' for name in wanted)
 
 
-def statement(resource: Resource[Any], columns: str, where: Sequence[Condition]) -> tuple[str, list[Any]]:
-    """SELECT with all conditions; parameters still unnumbered."""
+def statement(
+    resource: Resource[Any], columns: str, where: Sequence[Condition], around: Around | None = None
+) -> tuple[str, list[Any]]:
+    """SELECT with all conditions; parameters still unnumbered. `around` a point, rows have their distance, too."""
+    source = around.source if around else Condition(f'"{resource.name}"', ())
     clause = " AND ".join(each.sql for each in where)
-    return f'SELECT {columns} FROM "{resource.name}" WHERE {clause}', [v for each in where for v in each.values]
+    return f"SELECT {columns} FROM {source.sql} WHERE {clause}", [v for each in (source, *where) for v in each.values]
 
 
 async def fetch_one(
@@ -87,12 +92,22 @@ async def fetch_one(
 
 
 async def fetch_page(connection: Connection, resource: Resource[Any], actor: Actor, asked: Listing) -> Page:
-    """One page of a list, read by keyset: page 1,000 costs what page 1 costs."""
+    """One page of a list. Where the nearest come first, it is looked for in rings until it is full."""
+    for ring in asked.around.rings(asked.order, asked.cursor) if asked.around else [()]:
+        page = await fetch_keyset(connection, resource, actor, replace(asked, where=(*asked.where, *ring)))
+        if page.next and page.next.values[0] is not None:
+            break
+    return page
+
+
+async def fetch_keyset(connection: Connection, resource: Resource[Any], actor: Actor, asked: Listing) -> Page:
+    """The rows behind a cursor: page 1,000 costs what page 1 costs."""
     backwards = asked.cursor is not None and asked.cursor.backwards
     where = [visible(actor), *asked.where]
     if asked.cursor:
         where.append(after(asked.order, asked.cursor))
-    sql, values = statement(resource, columns_for(resource, asked.selection, asked.order), where)
+    columns = columns_for(resource, asked.selection, asked.order)
+    sql, values = statement(resource, columns, where, asked.around)
     terms = ", ".join(each.sql(backwards) for each in asked.order)
     records = await connection.fetch(numbered(f"{sql} ORDER BY {terms} LIMIT {asked.limit + 1}"), *values)
     more = len(records) > asked.limit

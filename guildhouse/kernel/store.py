@@ -127,7 +127,8 @@ async def judge_change(
     after = resource.table.of({**was, **values})
     if resource.shapes.derive:
         after.__dict__.update(await resource.shapes.derive(ctx, before, after))
-    return await judged(ctx, resource, before, after)
+    await judged(ctx, resource, before, after)
+    return after if any(after.__dict__[name] != was[name] for name in resource.columns) else None
 
 
 async def judged(ctx: Context, resource: Resource[R], before: R | None, after: R) -> R:

@@ -1,13 +1,15 @@
 """Asking: what a saved search asks of a list, judged by the very functions that the list itself uses."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
+from guildhouse.kernel import measures, nearby
 from guildhouse.kernel.actor import Actor
+from guildhouse.kernel.asked_rows import asked_rows
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import BadRequest, Denied, Fault, UnknownParameter, invalid, raise_if
-from guildhouse.kernel.filters import Condition, conditions
+from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.pages import parse_sort
 from guildhouse.kernel.resource import Resource
@@ -17,6 +19,8 @@ from guildhouse.kernel.searching.sought import RELEVANCE, NothingToRank
 # How rows are shown, not which: a search is kept with the order it is best read in, and decides nothing by it.
 ORDER, WORDS = "sort", "q"
 RESERVED = frozenset({ORDER, WORDS})
+# Which parameter a problem is about, where its values do not say so.
+PLACES: Mapping[type[BadRequest], str] = {nearby.WrongRadius: "radius", nearby.WrongRemote: "remote"}
 
 
 def searchable(house: House) -> dict[str, Resource[Any]]:
@@ -51,29 +55,39 @@ def may_read(actor: Actor, resource: Resource[Any]) -> bool:
     return resource.may.read(actor, None) and actor.can(f"{resource.name}.read")
 
 
-def check_query(resource: Resource[Any], query: Mapping[str, str]) -> None:
+def check_query(house: House, resource: Resource[Any], query: Mapping[str, str]) -> None:
     """Raise every fault of a query at its place, in the words of the list."""
     faults = []
-    for name, text in query.items():
+    for names in parts_of(resource, query):
         try:
-            check_parameter(resource, name, text, query)
+            check_part(house, resource, names, query)
         except BadRequest as problem:
-            pointer = "/query/" + name.replace("~", "~0").replace("/", "~1")
-            faults.append(Fault(pointer[:200], problem.code(), problem.detail(), problem.values))
+            said = str(PLACES.get(type(problem)) or problem.values.get("name"))
+            place = (said if said in names else names[0]).replace("~", "~0").replace("/", "~1")
+            faults.append(Fault(f"/query/{place}"[:200], problem.code(), problem.detail(), problem.values))
     raise_if(faults)
 
 
-def check_parameter(resource: Resource[Any], name: str, text: str, query: Mapping[str, str]) -> None:
-    """Raise what a list would say of this one parameter."""
+def parts_of(resource: Resource[Any], query: Mapping[str, str]) -> list[list[str]]:
+    """The parameters, those together that make sense only together: a point with its radius, an amount with its unit."""
+    together = (nearby.parameters(resource), measures.parameters(resource))
+    groups = [[name for name in group if name in query] for group in together]
+    return [*([name] for name in query if not any(name in group for group in groups)), *filter(None, groups)]
+
+
+def check_part(house: House, resource: Resource[Any], names: Sequence[str], query: Mapping[str, str]) -> None:
+    """Raise what a list would say of these parameters."""
+    name, text = names[0], query[names[0]]
     known = RESERVED if resource.find.text else frozenset({ORDER})
-    if "\0" in name or "\0" in text:
+    if any("\0" in name + query[name] for name in names):
         raise UnknownParameter(name=name.replace("\0", ""), known=", ".join(sorted({*resource.find.filter, *known})))
     if name not in known:
-        conditions(resource, [(name, text)], known)
+        asked_rows(house, resource, [(each, query[each]) for each in names], known)
     elif name == WORDS:
         parse_query(text, resource.find.text)
     elif text != RELEVANCE or not resource.find.text:
-        parse_sort(resource, text)
+        around = nearby.around_of(house, resource, list(query.items())) if "near" in query else None
+        parse_sort(resource, text, around.orders if around else None)
     elif WORDS not in query:
         raise NothingToRank
 
@@ -84,9 +98,9 @@ def words_of(resource: Resource[Any], query: Mapping[str, str]) -> Asked | None:
     return None if text is None else parse_query(text, resource.find.text)
 
 
-def conditions_of(resource: Resource[Any], query: Mapping[str, str]) -> list[Condition]:
+def conditions_of(house: House, resource: Resource[Any], query: Mapping[str, str]) -> list[Condition]:
     """What a row fulfils that the query finds, as of now: `within` the last week is another time each time."""
-    return conditions(resource, list(query.items()), RESERVED)
+    return asked_rows(house, resource, list(query.items()), RESERVED)[1]
 
 
 def address_of(resource: Resource[Any], query: Mapping[str, str]) -> str:

@@ -108,7 +108,7 @@ class Matcher:
         if row.status != "active" or resource is None:
             return
         try:
-            question = self.questions.get(row.address) or question_of(resource, row.query)
+            question = self.questions.get(row.address) or question_of(self.house, resource, row.query)
         except Problem as problem:  # what it asks for was a filter once
             log.warning("saved search is not understood", id=row.id, why=problem.code())
             return

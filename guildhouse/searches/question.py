@@ -15,10 +15,11 @@ import sqlalchemy as sa
 from guildhouse.kernel.errors import BadRequest
 from guildhouse.kernel.filters import condition, parse_name, values_known
 from guildhouse.kernel.log.changes import Change
+from guildhouse.kernel.manifest import House
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.row import Values
 from guildhouse.kernel.searching.search_query import Asked
-from guildhouse.searches.asking import RESERVED, check_query, words_of
+from guildhouse.searches.asking import RESERVED, WORDS, check_query, words_of
 
 Gate = Callable[[Values], bool]
 Key = tuple[str, str]  # the parameter that a gate is of: many questions have the same ones
@@ -56,16 +57,23 @@ class Question:
         return touched is None or self.columns is None or not self.columns.isdisjoint(touched)
 
 
-def question_of(resource: Resource[Any], query: Mapping[str, str]) -> Question:
+def question_of(house: House, resource: Resource[Any], query: Mapping[str, str]) -> Question:
     """The question that a query asks. Raises `Invalid` for one that the list does not take any more."""
-    check_query(resource, query)
+    check_query(house, resource, query)
     asked = {name: text for name, text in query.items() if name not in RESERVED}
-    words = words_of(resource, query)
-    names = {parse_name(name)[0] for name in asked} | (set(resource.find.text) if words else set())
-    plain = names <= resource.columns.keys() and names.isdisjoint(resource.shapes.audience)
-    columns = frozenset(names) if plain else None  # who sees a text may change without it
     gates = {(name, text): found for name, text in asked.items() if (found := gate_of(resource, name, text))}
-    return Question(resource, asked, words, gates, columns)
+    return Question(resource, asked, words_of(resource, query), gates, columns_of(resource, query))
+
+
+def columns_of(resource: Resource[Any], query: Mapping[str, str]) -> frozenset[str] | None:
+    """The columns that a query looks at; None where it can be others: who sees a text may change without it."""
+    find, names = resource.find, {parse_name(name)[0] for name in query if name not in RESERVED}
+    if "near" in names and find.place:
+        names = {*names, *find.place, *(find.everywhere or ())[:1]} - {"near", "radius", "remote"}
+    for name in names & find.measures.keys():
+        names = {*names, find.measures[name].low, find.measures[name].high} - {name, f"{name}_in"}
+    names |= set(find.text) if WORDS in query else set()
+    return frozenset(names) if names <= resource.columns.keys() and names.isdisjoint(resource.shapes.audience) else None
 
 
 def gate_of(resource: Resource[Any], name: str, text: str) -> Gate | None:

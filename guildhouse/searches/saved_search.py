@@ -88,7 +88,7 @@ async def derive(ctx: Context, before: SavedSearch | None, after: SavedSearch) -
     if before is not None and before.query == after.query:
         return {}
     resource = asked_of(ctx, after.resource)
-    check_query(resource, after.query)
+    check_query(ctx.house, resource, after.query)
     owner = before.person_id if before else ctx.actor.id
     return {"person_id": owner, "resource": resource.name, "address": address_of(resource, after.query)}
 

@@ -53,7 +53,7 @@ class Sieve:
         found = []
         for start in range(0, len(asked), AT_ONCE):
             part = asked[start : start + AT_ONCE]
-            sql, values = judging(part)
+            sql, values = judging(self.house, part)
             found += [(part[place][0], row_id) for place, row_id in await connection.fetch(sql, *values)]
         return found
 
@@ -116,11 +116,11 @@ class Sieve:
         return set().union(*(row["scopes"] for row in self.rows.values()), *of_circles)
 
 
-def judging(asked: Sequence[Asking]) -> tuple[str, list[Any]]:
+def judging(house: House, asked: Sequence[Asking]) -> tuple[str, list[Any]]:
     """One statement that says of each question (by its place) which of its rows fit, by the list's own conditions."""
     parts, values = [], []
     for place, (question, ids) in enumerate(asked):
-        where = [Condition("id = ANY(?)", (list(ids),)), LIVE, *conditions_of(question.resource, question.query)]
+        where = [Condition("id = ANY(?)", (list(ids),)), LIVE, *conditions_of(house, question.resource, question.query)]
         sql, bound = statement(question.resource, f"{place} AS place, id", where)
         parts.append(sql)
         values += bound

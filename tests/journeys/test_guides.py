@@ -143,8 +143,8 @@ def require_curl() -> None:
 SESSIONS = [
     ("README",),
     ("first-hour", "import-jobs", "retention", "saved-searches"),
-    ("api-basics", "search", "erase-a-person"),
-    ("move-in-move-out",),
+    ("find-nearby", "api-basics", "search", "erase-a-person"),
+    ("move-in-move-out", "skills-and-titles"),
     ("backup-and-restore",),
     ("take-data-out",),
     ("move-between-servers",),

@@ -24,7 +24,7 @@ from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import Database
 from guildhouse.kernel.manifest import House, Manifest
 from guildhouse.kernel.may import nobody, signed_in
-from guildhouse.kernel.resource import Carry, Find, Keep, Log, May, Resource, Shapes, Verb
+from guildhouse.kernel.resource import Carry, Find, Keep, Log, May, Measure, Resource, Shapes, Verb
 from guildhouse.kernel.row import Row
 from guildhouse.kernel.shapes import ReadShape, Shape
 from guildhouse.kernel.stages import Stages
@@ -56,6 +56,25 @@ def another_gadget() -> type[Row]:
 
     apart(Gadget)
     return Gadget
+
+
+class Spot(Row):
+    """Something on the map, which nobody finds quickly there."""
+
+    __tablename__ = "spots"
+
+    name: Mapped[str]
+    north: Mapped[float | None]
+    east: Mapped[float | None]
+
+    __table_args__ = (
+        Index("ix_spots_east_north", "east", "north"),
+        Index("ix_spots_created_at_id", "created_at", "id"),
+        Index("ix_spots_scopes", "scopes", postgresql_using="gin"),
+    )
+
+
+apart(Spot)
 
 
 class ReadBare(ReadShape):
@@ -103,6 +122,18 @@ class Scant(Shape):
 twins = Resource(table=another_gadget(), shapes=Shapes(read=ReadShape), scopes=lambda _row: [])
 bares = Resource(table=Bare, shapes=Shapes(read=ReadBare), scopes=lambda _row: [])
 
+spots = Resource(
+    table=Spot,
+    shapes=Shapes(read=ReadBare),
+    scopes=lambda _row: [],
+    find=Find(sort=("created_at",), place=("north", "east")),
+)
+
+
+def well(**changed: Any) -> Resource[Any]:
+    """The same, found by the columns that have an index."""
+    return replace(spots, find=replace(spots.find, place=("east", "north"), **changed))
+
 
 async def undo(ctx: Context, row: Gadget) -> Gadget:
     """A verb where there is a door."""
@@ -142,6 +173,7 @@ def stages(**moves: dict[str, Any]) -> Stages:
     return Stages("status", ("draft",), moves)
 
 
+WORTH = {"worth": Measure("price", "shown_at", float, "1")}
 TASK = Task("paint-it", run, on=("gizmo.created",))
 BROKEN: Sequence[tuple[str, str, Callable[[], House]]] = [
     ("G001", "resources are called `gadgets`", lambda: with_more(resources=(gadgets,))),
@@ -174,6 +206,14 @@ BROKEN: Sequence[tuple[str, str, Callable[[], House]]] = [
     ("G208", "`price`", lambda: with_gadgets(find=find(text={"title": "A"}, facets={"price": ()}))),
     ("G208", "`price`", lambda: with_gadgets(find=find(text={"title": "A"}, facets={"price": (2.0, 1.0)}))),
     ("G208", "`title`", lambda: with_gadgets(find=find(facets={"title": ()}))),
+    ("G203", "`note` is in `find`", lambda: with_gadgets(find=find(everywhere=("note", "remote")))),
+    ("G203", "`east` is in `find`", lambda: with_more(resources=(replace(well(), log=Log(hidden=("east",))),))),
+    ("G206", "`('views', 'weight')`", lambda: with_gadgets(find=find(place=("views", "weight")))),
+    ("G206", "`('x', 'y')`", lambda: with_gadgets(find=find(place=("x", "y")))),
+    ("G206", "`title`", lambda: with_gadgets(find=find(everywhere=("title", "remote")))),
+    ("G206", "has no index", lambda: with_more(resources=(spots,))),
+    ("G206", "`name`", lambda: with_more(resources=(well(everywhere=("name", "remote")),))),
+    ("G207", "`shown_at` is an end of `worth`", lambda: with_gadgets(find=find(filter=("price",), measures=WORTH))),
     ("G301", "`colour`", lambda: with_gadgets(log=Log(personal=("colour",)))),
     ("G302", "`secret`", lambda: with_gadgets(shapes=shapes(read=Exposed))),
     ("G401", "`state`", lambda: with_gadgets(stages=Stages("state", ("draft",), {}))),

@@ -35,7 +35,7 @@ def test_every_task_is_asked_for_by_an_event_that_can_happen_or_by_a_schedule() 
 
 def test_domains_are_in_order_the_kernel_first() -> None:
     names = [domain.name for domain in HOUSE.domains]
-    assert names[:4] == ["kernel", "accounts", "searches", "organizations"]
+    assert names[0] == "kernel" and names.index("accounts") < names.index("organizations")
     assert len(names) == len(set(names))
 
 

@@ -283,13 +283,13 @@ async def test_a_search_and_a_job_of_one_moment_meet(cast: Cast) -> None:
 
 async def test_the_words_of_a_search_decide_as_they_do_in_the_list(cast: Cast) -> None:
     organization = await hiring(cast)
-    said = ("nurses", "護理師", '"night shift"', "nurse -night", "title:nurse", "nur*", "nurse OR baker", "plumber")
+    said = ("nurses", "導覽員", '"night shift"', "nurse -night", "title:nurse", "nur*", "nurse OR baker", "plumber")
     wanted = {q: await saved(cast.cleo, q=q, status="open") for q in said}
     night = await posted(cast, organization, title="Registered nurse", description="Night shift in Tainan")
-    day = await posted(cast, organization, title="護理师", description="早班, nurse, shift by day, no night")
+    day = await posted(cast, organization, title="导览员", description="早班, nurse, shift by day, no night")
     baker = await posted(cast, organization, title="Baker")
     expected = {
-        "nurses": {night["id"], day["id"]}, "護理師": {day["id"]}, '"night shift"': {night["id"]},
+        "nurses": {night["id"], day["id"]}, "導覽員": {day["id"]}, '"night shift"': {night["id"]},
         "nurse -night": set(), "title:nurse": {night["id"]}, "nur*": {night["id"]},
         "nurse OR baker": {night["id"], day["id"], baker["id"]}, "plumber": set(),
     }  # fmt: skip

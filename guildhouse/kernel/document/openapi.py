@@ -144,6 +144,8 @@ def parameters(schemas: Schemas, door: Door) -> Iterator[Json]:
     elif is_read(door):
         yield from row_parameters(schemas.house, door.resource)
         yield parameter("as_of", "The row as it was: a version, a time, or a position of the log.", {"type": "string"})
+    for name, text in door.asked.items():
+        yield parameter(name, text, {"type": "string"})
     if door.operation == "batch":
         yield parameter("mode", "Of an NDJSON body.", {"type": "string", "enum": ["each", "atomic"], "default": "each"})
     for name in headers_read(door):

@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from guildhouse.kernel import measures, nearby
 from guildhouse.kernel.filters import operators
 from guildhouse.kernel.formats import EXPORT_FORMATS, LIST_FORMATS, ROW_FORMATS
 from guildhouse.kernel.manifest import House
@@ -22,11 +23,13 @@ def parameter(name: str, description: str, schema: Json) -> Json:
     return {"name": name, "in": "query", "description": description, "schema": schema, **style}
 
 
-def row_parameters(house: House, resource: Resource[Any], formats: Sequence[str] = ROW_FORMATS) -> Iterator[Json]:
+def row_parameters(
+    house: House, resource: Resource[Any], formats: Sequence[str] = ROW_FORMATS, computed: Sequence[str] = ()
+) -> Iterator[Json]:
     """What an answer carries, and how it is written."""
     expand = resource.find.expand
     nested = [f"{name}.{each}" for name, target in expand.items() for each in house.resources[target].readable]
-    yield parameter("fields", "Only these fields.", choice([*resource.readable, *nested]))
+    yield parameter("fields", "Only these fields.", choice([*resource.readable, *computed, *nested]))
     if expand:
         yield parameter("expand", "The rows that these fields lead to, in place.", choice(list(expand)))
     yield parameter("format", "Overrides `Accept`.", {"type": "string", "enum": list(formats)})
@@ -39,7 +42,7 @@ def list_parameters(house: House, resource: Resource[Any]) -> Iterator[Json]:
     limits = {"type": "integer", "minimum": 1, "default": DEFAULT_LIMIT}
     yield parameter("limit", f"Rows of a page; more than {MOST} is served as {MOST}.", limits)
     yield parameter("cursor", "`next` or `prev` of a page, with all else unchanged.", {"type": "string"})
-    yield from row_parameters(house, resource, LIST_FORMATS)
+    yield from row_parameters(house, resource, LIST_FORMATS, computed_fields(resource))
     yield trash_parameter()
 
 
@@ -47,7 +50,7 @@ def export_parameters(house: House, resource: Resource[Any]) -> Iterator[Json]:
     """All that a whole list can be asked for."""
     yield from filters_and_order(resource)
     yield from list(search_parameters(resource))[:1]
-    yield from row_parameters(house, resource, EXPORT_FORMATS)
+    yield from row_parameters(house, resource, EXPORT_FORMATS, computed_fields(resource))
     yield trash_parameter()
 
 
@@ -56,9 +59,47 @@ def filters_and_order(resource: Resource[Any]) -> Iterator[Json]:
     for name in resource.find.filter:
         for operator in operators(resource.columns[name].type):
             yield filter_parameter(resource, name, operator)
+    yield from measure_parameters(resource)
+    for name in nearby.parameters(resource):
+        yield parameter(name, *NEAR[name])
     sorts = [sign + name for name in dict.fromkeys([*resource.find.sort, "id"]) for sign in ("", "-")]
+    sorts += ["distance"] if resource.find.place else []
     sorts += [RELEVANCE] if resource.find.text else []
     yield parameter("sort", "The order; a minus turns it round.", {**choice(sorts), "default": [resource.find.default]})
+
+
+def measure_parameters(resource: Resource[Any]) -> Iterator[Json]:
+    """Amounts, and the unit that they are in."""
+    number: Json = {"type": "number", "minimum": 0}
+    two = {"type": "array", "items": number, "minItems": 2, "maxItems": 2}
+    for name, measure in resource.find.measures.items():
+        means = ("up to this or more", "from this or less", "somewhere between these two")
+        for key, text in zip(measures.amounts_of(name), means, strict=True):
+            schema = two if key.endswith("[between]") else number
+            yield parameter(key, f"{name} goes {text}, in the unit of `{name}_in`.", schema)
+        yield parameter(f"{name}_in", "The unit of the amounts.", {"type": "string", "examples": [measure.example]})
+
+
+NEAR: Mapping[str, tuple[str, Json]] = {
+    "near": (
+        "Around this point: latitude and longitude, or the name of a place. Rows then have `distance_km`, and can be "
+        "sorted by `distance`.",
+        {"type": "string", "maxLength": 200, "examples": ["25.03,121.56", "Taipei"]},
+    ),
+    "radius": (
+        "No further from it than this, 500 m to 500 km: `20km`, `10mi`, `800m`; or `any` distance.",
+        {"type": "string", "default": "25km", "pattern": "^(any|[0-9]{1,6}([.][0-9]{1,6})? ?(km|mi|m))$"},
+    ),
+    "remote": (
+        "`include`: also all that is remote, wherever it lies; it comes last by distance. `exclude`: nothing remote.",
+        {"type": "string", "enum": ["include", "exclude"]},
+    ),
+}
+
+
+def computed_fields(resource: Resource[Any]) -> tuple[str, ...]:
+    """The fields that rows of a list can have besides their own."""
+    return (nearby.DISTANCE,) if resource.find.place else ()
 
 
 def search_parameters(resource: Resource[Any]) -> Iterator[Json]:

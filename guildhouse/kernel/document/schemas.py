@@ -13,6 +13,7 @@ from guildhouse.kernel.batch import Batch
 from guildhouse.kernel.bulk import Op
 from guildhouse.kernel.document import bodies
 from guildhouse.kernel.document.examples import example_of
+from guildhouse.kernel.document.parameters import computed_fields
 from guildhouse.kernel.door import Door
 from guildhouse.kernel.formats import MEDIA_TYPES
 from guildhouse.kernel.history import Undo
@@ -43,6 +44,11 @@ SHARED: Mapping[str, tuple[type[BaseModel], JsonSchemaMode]] = {
     "DryRunChange": (bodies.WouldBody, GIVEN),
 }
 PREFIX = "#/components/schemas/"
+FAR: Json = {
+    "anyOf": [{"type": "number"}, {"type": "null"}],
+    "title": "Distance Km",
+    "description": "In a list with `near`: how far away it is, in kilometres; null for what is remote, and was included.",
+}
 
 
 class Schemas:
@@ -142,11 +148,12 @@ def read_schemas(resource: Resource[Any], schema: Json) -> Json:
     whole = {**schema, "title": noun, "properties": properties}
     whole.pop("additionalProperties", None)  # later versions add fields, and readers pass over what they do not know
     expanded = {name: {"anyOf": [{"type": "object"}, {"type": "null"}]} for name in resource.find.expand}
+    computed = dict.fromkeys(computed_fields(resource), FAR)
     part = {
         "type": "object",
         "title": f"{noun}Part",
         "description": f"Some fields of a {noun}: those that `fields` names, and the rows that `expand` names.",
-        "properties": {**properties, **expanded},
+        "properties": {**properties, **computed, **expanded},
     }
     return {noun: whole, f"{noun}Part": part}
 

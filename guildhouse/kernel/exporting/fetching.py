@@ -18,7 +18,7 @@ AT_A_TIME = 500
 async def fetched_rows(connection: Connection, actor: Actor, wanted: Wanted) -> AsyncIterator[Sequence[Values]]:
     """The rows as the actor is answered, some at a time. The connection is in a transaction."""
     columns = columns_for(wanted.resource, wanted.selection, wanted.order)
-    sql, values = statement(wanted.resource, columns, shown(actor, wanted))
+    sql, values = statement(wanted.resource, columns, shown(actor, wanted), wanted.around)
     cursor = await connection.cursor(numbered(sql + in_order(wanted)), *values)
     while records := await cursor.fetch(AT_A_TIME):
         yield await rendered(wanted.house, connection, wanted.resource, actor, records, wanted.selection)

@@ -7,13 +7,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from guildhouse.kernel.actor import Actor
+from guildhouse.kernel.asked_rows import asked_rows
 from guildhouse.kernel.db import Connection
 from guildhouse.kernel.errors import Denied
 from guildhouse.kernel.fields import Selection, select_fields
-from guildhouse.kernel.filters import Condition, conditions
+from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.formats import OWN
 from guildhouse.kernel.manifest import House
-from guildhouse.kernel.pages import Cursor, Order, after, parse_sort, plain, revive
+from guildhouse.kernel.nearby import KIND, Around
+from guildhouse.kernel.pages import Cursor, Order, after, parse_sort, plain, revived
 from guildhouse.kernel.reading import live_or_trash
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.row import BASE_COLUMNS
@@ -34,6 +36,7 @@ class Wanted:
     where: tuple[Condition, ...]
     order: tuple[Order, ...]
     form: str
+    around: Around | None = None
     after: Cursor | None = None
     most: int | None = None
 
@@ -69,14 +72,15 @@ def wanted_of(house: House, resource: Resource[Any], query: Sequence[tuple[str, 
     """What a query string asks for; raises as a list does for what is unknown. `limit` and `cursor` are unknown here."""
     asked = dict(query)
     if form == OWN:
-        where = conditions(resource, query, OWN_PARAMETERS)
-        return Wanted(
-            house, resource, Selection(own_fields(resource)), (LIVE, *where), parse_sort(resource, "id"), form
-        )
-    selection = select_fields(house, resource, asked.get("fields"), asked.get("expand"))
-    where = conditions(resource, query, PARAMETERS)
-    order = parse_sort(resource, asked.get("sort"))
-    return Wanted(house, resource, selection, (live_or_trash(asked.get("trash")), *where), order, form)
+        around, where = asked_rows(house, resource, query, OWN_PARAMETERS)
+        own, order = Selection(own_fields(resource)), parse_sort(resource, "id")
+        return Wanted(house, resource, own, (LIVE, *where), order, form, around)
+    around, where = asked_rows(house, resource, query, PARAMETERS)
+    selection = select_fields(
+        house, resource, asked.get("fields"), asked.get("expand"), around.fields if around else ()
+    )
+    order = parse_sort(resource, asked.get("sort"), around.orders if around else None)
+    return Wanted(house, resource, selection, (live_or_trash(asked.get("trash")), *where), order, form, around)
 
 
 def own_fields(resource: Resource[Any]) -> tuple[str, ...]:
@@ -93,8 +97,9 @@ def refuse_unseen(actor: Actor, wanted: Wanted) -> None:
 def columns_of(wanted: Wanted) -> Iterator[Column]:
     """Every column, in the order of the paths."""
     for name in wanted.selection.fields:
-        column = wanted.resource.columns[name]
-        yield Column(name, f'{ROW}."{name}"', column.type, bool(column.nullable))
+        column = wanted.resource.columns.get(name)
+        kind, nullable = (KIND, True) if column is None else (column.type, bool(column.nullable))
+        yield Column(name, f'{ROW}."{name}"', kind, nullable)
     for name, target in wanted.targets.items():
         for field in wanted.selection.expand[name].fields:
             yield Column(f"{name}.{field}", f'"{name}"."{field}"', target.columns[field].type, nullable=True)
@@ -114,7 +119,7 @@ def in_order(wanted: Wanted, prefix: str = "") -> str:
 
 def rows_sql(actor: Actor, wanted: Wanted, columns: str) -> tuple[str, list[Any]]:
     """SELECT of these columns over the rows that the actor sees, each beside the rows it leads to; with its values."""
-    rows, values = statement(wanted.resource, "*", shown(actor, wanted))
+    rows, values = statement(wanted.resource, "*", shown(actor, wanted), wanted.around)
     sql = f"SELECT {columns} FROM ({rows}) {ROW}"
     for name, target in wanted.targets.items():
         seen = visible(actor)
@@ -129,12 +134,12 @@ async def boundary(connection: Connection, actor: Actor, part: Wanted) -> tuple[
     assert part.most
     where = shown(actor, part)
     columns = ", ".join(f'"{each.column}"' for each in part.order)
-    sql, values = statement(part.resource, columns, where)
+    sql, values = statement(part.resource, columns, where, part.around)
     ends = in_order(replace(part, most=2))
     found = await connection.fetch(numbered(f"{sql}{ends} OFFSET {part.most - 1}"), *values)
     if len(found) == 2:
         return part.most, [plain(value) for value in found[0]]
-    rows, values = statement(part.resource, "count(*)", where)
+    rows, values = statement(part.resource, "count(*)", where, part.around)
     return int(await connection.fetchval(numbered(rows), *values)), None
 
 
@@ -142,5 +147,4 @@ def keys_of(wanted: Wanted, values: Sequence[Any] | None) -> Cursor | None:
     """The cursor behind a row, from the values that `boundary` told."""
     if values is None:
         return None
-    kinds = [wanted.resource.columns[each.column].type for each in wanted.order]
-    return Cursor(tuple(revive(kind, value) for kind, value in zip(kinds, values, strict=True)))
+    return Cursor(revived(wanted.resource, wanted.order, values))

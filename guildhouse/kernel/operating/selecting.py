@@ -9,11 +9,12 @@ from pydantic import BaseModel, Field
 
 from guildhouse.kernel import bulk, problems
 from guildhouse.kernel.answer import Answer
+from guildhouse.kernel.asked_rows import asked_rows
 from guildhouse.kernel.bulk import Op, Outcome, TooManyAffected, write_many
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import savepoint
 from guildhouse.kernel.errors import BadRequest, Denied, NotFound, PreconditionRequired, Problem
-from guildhouse.kernel.filters import Condition, conditions
+from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.formats import dumps
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.may import nobody
@@ -89,7 +90,7 @@ async def write_selection(call: Call, resource: Resource[Any], asked: Selection)
     """The operation that does it; in a dry run, how many rows there are, and what would become of the first."""
     deed = deed_of(call.server.house, resource, asked.op, asked.data)
     searched = frozenset({"q"}) if resource.find.text else frozenset()
-    where = conditions(resource, list(asked.filter.items()), searched)
+    _, where = asked_rows(call.server.house, resource, list(asked.filter.items()), searched)
     most = max_affected(call)
 
     async def act(ctx: Context) -> Answer:

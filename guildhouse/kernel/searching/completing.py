@@ -26,9 +26,13 @@ def complete(index: SearchIndex, scopes: Collection[str], text: str, limit: int)
 
 
 def likeliest(found: Iterable[Suggestion], text: str) -> list[Suggestion]:
-    """What begins with what was typed first, then what is more frequent."""
-    typed = text.strip().lower()
-    return sorted(found, key=lambda each: (not each["text"].lower().startswith(typed), -each["count"], each["text"]))
+    """What begins with what was typed first, then what is more frequent; each text of a noun once."""
+    typed, best = text.strip().lower(), dict[tuple[str, str], Suggestion]()
+    for each in sorted(found, key=lambda each: -each["count"]):
+        best.setdefault((each["kind"], each["text"].lower()), each)
+    return sorted(
+        best.values(), key=lambda each: (not each["text"].lower().startswith(typed), -each["count"], each["text"])
+    )
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,7 @@ class Finding:
             text = [f'"{name}"' for name in self.resource.find.text] if self.sought.highlights else []
             columns = ", ".join(dict.fromkeys(['"id"', *columns.split(", "), *text]))
         where = (Condition("id = ANY(?)", (list(ids),)), visible(self.actor), *self.listing.where)
-        sql, values = statement(self.resource, columns, where)
+        sql, values = statement(self.resource, columns, where, self.listing.around)
         records = await within_budget(self.connection.fetch(numbered(sql), *values))
         return {record["id"]: record for record in records}
 
@@ -194,7 +194,7 @@ class Finding:
         """Let the database judge the hits by all conditions, and sort them where it is not relevance that counts."""
         ids = [hit.row_id for hit in ranking.hits]
         where = (Condition("id = ANY(?)", (ids,)), visible(self.actor), *self.listing.where)
-        sql, values = statement(self.resource, "id", where)
+        sql, values = statement(self.resource, "id", where, self.listing.around)
         terms = ", ".join(each.sql(False) for each in self.listing.order)
         records = await within_budget(self.connection.fetch(numbered(f"{sql} ORDER BY {terms}"), *values))
         place = {record["id"]: n for n, record in enumerate(records)}

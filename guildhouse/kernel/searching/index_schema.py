@@ -41,7 +41,7 @@ def sort_of(column: sa.Column[Any]) -> Sort | None:
         return "word"
     if isinstance(kind, sa.DateTime | sa.Date):
         return "whole"
-    return "number" if isinstance(kind, sa.Integer | sa.Numeric) else None
+    return "number" if isinstance(kind, sa.Integer | sa.Numeric | sa.Float) else None
 
 
 def as_indexed(value: Any) -> Any:
@@ -92,7 +92,7 @@ class Noun:
 def noun_of(resource: Resource[Any]) -> Noun:
     """What the index has of a noun: its text, what one filters, sorts and counts by, and its title."""
     find = resource.find
-    named = dict.fromkeys([*find.filter, *find.sort, *find.facets, next(iter(find.text))])
+    named = dict.fromkeys([*find.filter, *find.sort, *find.facets, *(find.place or ()), next(iter(find.text))])
     sorts = {name: sort_of(resource.columns[name]) for name in named if name not in resource.shapes.audience}
     return Noun(resource, find.text, {name: sort for name, sort in sorts.items() if sort})
 

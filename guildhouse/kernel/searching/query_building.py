@@ -109,8 +109,9 @@ class QueryBuilder:
             group = plain[:length]
             if all(not (each.column or each.begins or each.exact or each.either) for each in group):
                 blank = "" if group[0].is_chinese else " "
-                if others := self.synonyms(blank.join(each.said for each in group).lower()):
-                    return length, others
+                others = self.synonyms(blank.join(each.said for each in group).lower())
+                if narrow := [each for each in others if not is_part(each, group)]:
+                    return length, narrow
         return 1, ()
 
     def alternative(self, said: str) -> Query:
@@ -187,6 +188,11 @@ class QueryBuilder:
         title = f"{self.noun.name}.{self.noun.title}"
         for both in pairwise(words):
             yield Query.boost_query(Query.phrase_query(self.schema, title, list(both)), NEIGHBOURS)
+
+
+def is_part(other: str, terms: Sequence[Term]) -> bool:
+    """Whether another phrase says only a part of what these terms say: `nurse` is wider than `registered nurse`."""
+    return set(stems(other)) <= {word for each in terms for word in each.words}
 
 
 def least_of(count: int) -> int:
