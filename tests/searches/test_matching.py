@@ -354,3 +354,17 @@ async def test_what_was_rolled_back_is_matched_again_and_once(database: Database
     assert await loop.drain() == 0
     assert calls == [3, 3]
     assert await database.pool.fetchval(f"SELECT count(*) FROM {search_matches.name}") == 3
+
+
+async def test_a_search_near_a_place_hears_of_jobs_there(cast: Cast) -> None:
+    organization = await hiring(cast)
+    query = {"near": "Taipei", "radius": "20km", "pay[gte]": "15000", "pay_in": "USD/year"}
+    wanted = await saved(cast.cleo, **query)
+    pay = {"salary_max": 80_000, "salary_currency": "TWD", "salary_period": "month"}
+    job = await posted(cast, organization, latitude=25.04, longitude=121.53, **pay)
+    await posted(cast, organization, latitude=22.99, longitude=120.21, **pay)
+    await posted(cast, organization, latitude=25.04, longitude=121.53)
+    assert await matched(cast.cleo, wanted, 1) == [job["id"]]
+    await caught_up(cast)
+    assert await rows_of(cast.cleo, wanted) == [job["id"]]
+    assert ids(await cast.cleo.get(wanted["address"])) == [job["id"]]
