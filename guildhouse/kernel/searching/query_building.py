@@ -115,8 +115,11 @@ class QueryBuilder:
         return 1, ()
 
     def alternative(self, said: str) -> Query:
-        """Another way to say it, at a lower score."""
-        return Query.boost_query(self.phrase(self.noun.name, stems(said)), MEANT)
+        """Another way to say it, at a lower score; in the title it counts twice."""
+        words = stems(said)
+        places = [self.noun.name, f"{self.noun.name}.{self.noun.title}"]
+        anywhere = Query.boolean_query([(Occur.Should, self.phrase(each, words)) for each in places])
+        return Query.boost_query(anywhere, MEANT)
 
     def one(self, term: Term) -> Query:
         """One term, in all text or in its column."""

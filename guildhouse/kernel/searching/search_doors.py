@@ -127,9 +127,10 @@ async def suggest(call: Call) -> Answer:
 
 def search_doors(host: Resource[Any]) -> tuple[Door, ...]:
     """The two doors; in the documentation they stand with this noun."""
+    permission = f"{host.name}.read"
     return (
-        Door("GET", "/v1/search", "search.read", "Search everything that you may see", search, host, kind="read",
+        Door("GET", "/v1/search", permission, "Search everything that you may see", search, host, kind="read",
              cost=10, open_to=anyone, gives=SearchResults),
-        Door("GET", "/v1/search/suggest", "search.read", "What may be about to be typed", suggest, host, kind="read",
+        Door("GET", "/v1/search/suggest", permission, "What may be about to be typed", suggest, host, kind="read",
              cost=2, open_to=anyone, gives=Suggestions),
     )  # fmt: skip

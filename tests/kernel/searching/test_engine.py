@@ -1,0 +1,70 @@
+"""The engine: what searches share, and what ends them."""
+
+import asyncio
+import time
+
+import pytest
+
+from guildhouse.app import HOUSE
+from guildhouse.kernel.answer import Answer
+from guildhouse.kernel.searching import engine as engines
+from guildhouse.kernel.searching.answers import Answers
+from guildhouse.kernel.searching.engine import Engine, SearchTooSlow
+from tests.cast import Cast
+from tests.kernel.searching.scenes import opened
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_search_that_takes_too_long_is_stopped_and_says_so(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "BUDGET", 0.01)
+    with pytest.raises(SearchTooSlow):
+        await cast.server.search.run("jobs", lambda _index: time.sleep(0.1))
+
+
+async def test_a_statement_of_a_search_that_takes_too_long_is_stopped_too(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await opened(cast, [{"title": "Clerk"}])
+    monkeypatch.setattr("guildhouse.kernel.searching.finding.BUDGET", 0.0)
+    response = await cast.nobody.get("/v1/jobs?q=clerk&limit=3")
+    assert (response.status_code, response.json()["code"]) == (400, "search-too-slow")
+    assert (await cast.nobody.get("/v1/jobs?limit=3")).status_code == 200
+
+
+async def test_without_an_index_nothing_is_run_and_nobody_waits() -> None:
+    engine = Engine(HOUSE)
+    assert await engine.run("jobs", lambda _index: 1) is None
+    assert await engine.has_reached("e1", 5)
+
+
+async def test_who_waits_for_a_position_goes_on_when_it_is_reached(cast: Cast) -> None:
+    engine = cast.server.search
+    epoch, pos, indexes = engine.epoch, engine.pos, engine.indexes
+    assert not await engine.has_reached(epoch, pos + 1_000, patience=0.01)
+    waiting = asyncio.create_task(engine.has_reached(epoch, pos + 1_000))
+    await asyncio.sleep(0)
+    engine.stands_at(indexes, epoch, pos + 1_000)
+    assert await waiting
+    engine.stands_at(indexes, epoch, pos)
+
+
+async def test_a_fault_of_a_question_is_told_and_leaves_the_index(cast: Cast) -> None:
+    def ask(_index: object) -> None:
+        raise KeyError("x")
+
+    with pytest.raises(KeyError):
+        await cast.server.search.run("jobs", ask)
+    assert cast.server.search.indexes
+
+
+def test_answers_are_kept_as_long_as_there_is_room() -> None:
+    answers = Answers(most=10)
+    answers.keep("/a", "1", Answer(200, b"12345"))
+    answers.keep("/b", "1", Answer(200, b"12345"))
+    assert answers.get("/a", "1")
+    answers.keep("/c", "1", Answer(200, b"12345"))
+    assert answers.get("/b", "1") is None  # the one that was not used for longest
+    assert answers.get("/a", "1")
+    assert answers.get("/a", "2") is None
+    assert (answers.found, answers.missed) == (2, 2)
