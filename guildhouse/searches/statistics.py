@@ -99,10 +99,10 @@ async def read_statistics(call: Call) -> Answer:
     """What was searched in the last days."""
     days = days_of(call)
     async with call.server.database.reading() as connection:
-        first = await connection.fetchval("SELECT current_date - $1::int", days)
-        totals = await connection.fetch(TOTALS, first, TOTAL)
-        named = await connection.fetch(NAMED, first, TOTAL)
-        ranks = await connection.fetch(RANKS, first)
+        before = await connection.fetchval("SELECT current_date - $1::int", days)
+        totals = await connection.fetch(TOTALS, before, TOTAL)
+        named = await connection.fetch(NAMED, before, TOTAL)
+        ranks = await connection.fetch(RANKS, before)
     found = [of_list(each, of_noun(named, each), of_noun(ranks, each)) for each in totals]
     told = Statistics(days=days, people_needed=call.server.config.search_privacy, data=found)
     return Answer(200, dumps(told.model_dump()), headers={"Cache-Control": "private, no-store"})
