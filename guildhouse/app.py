@@ -11,7 +11,7 @@ from typing import Protocol
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from guildhouse import accounts, applications, jobs, organizations, places, vocabulary
+from guildhouse import accounts, applications, jobs, organizations, places, searches, vocabulary
 from guildhouse.accounts.identity import Accounts
 from guildhouse.config import Config
 from guildhouse.jobs import pay_rates
@@ -34,6 +34,7 @@ from guildhouse.kernel.migrate import newest_revision
 from guildhouse.kernel.operating import chunks, undoing, working
 from guildhouse.kernel.retaining import hold, outlook, retained_file, retention, shelving
 from guildhouse.kernel.searching.following_index import IndexFollower
+from guildhouse.kernel.searching.heard import EarLoop
 from guildhouse.kernel.searching.search_doors import search_doors
 from guildhouse.kernel.server import Server
 from guildhouse.kernel.storage import files_of
@@ -63,6 +64,7 @@ HOUSE = House(
         places.manifest,
         vocabulary.manifest,
         accounts.manifest,
+        searches.manifest,
         organizations.manifest,
         jobs.manifest,
         applications.manifest,
@@ -117,14 +119,14 @@ async def running(config: Config, dsn: str) -> AsyncIterator[Running]:
 
 @asynccontextmanager
 async def spine(server: Server, wake: Wake) -> AsyncIterator[None]:
-    """What runs beside the requests: the wake-up, the sequencer, the tail, the readers, and the workers."""
+    """What runs beside the requests: the wake-up, the sequencer, the tail, the ear, the readers, and the workers."""
     stop = asyncio.Event()
     sequencer = Sequencer(server.database, wake)
     telemetry.watch(server, sequencer)
     loops = [ReaderLoop(reader, server.database, wake) for reader in (feeder(HOUSE), *HOUSE.readers)]
     workers = [Workers(server)] if server.config.workers == "inside" else []
     follower = IndexFollower(server.search, server.database, wake, server.config.data / "search")
-    running: list[Runs] = [wake, sequencer, server.tail, follower, *loops, *workers]
+    running: list[Runs] = [wake, sequencer, server.tail, follower, EarLoop(server), *loops, *workers]
     tasks = [asyncio.create_task(each.run(stop), name=type(each).__name__) for each in running]
     try:
         yield

@@ -84,6 +84,12 @@ class Config(BaseSettings):
     backup_keep: str = Field(
         default="7d 4w 12m", description="Which backups stay: the newest of so many hours, days, weeks, months, years."
     )
+    search_privacy: int = Field(
+        default=5,
+        ge=2,
+        le=1000,
+        description="How many people must search the same before its words are shown to staff.",
+    )
     pay_rates: Path | None = Field(
         default=None, description="A table of rates (TOML) that pay is compared by, instead of the one that ships."
     )

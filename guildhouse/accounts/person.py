@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
-from sqlalchemy import CheckConstraint, Index, select
+from sqlalchemy import CheckConstraint, Index, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from guildhouse.accounts.roles import ROLES
@@ -70,6 +70,7 @@ class Person(Row):
     skills: Mapped[list[str]]
     found_skills: Mapped[list[str] | None]
     listed: Mapped[bool] = mapped_column(default=True)
+    keeps_searches: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
     audience: Mapped[dict[str, Any]]
 
     __table_args__ = (
@@ -104,6 +105,7 @@ class Read(ReadShape):
     skills: list[str] | None
     found_skills: list[str] | None
     listed: bool
+    keeps_searches: bool | None
     audience: dict[str, str] | None
 
 
@@ -117,7 +119,10 @@ class Create(Shape):
 
 
 class Update(Shape):
-    """Change your profile. `audience` says for a field who sees it, null for the default; `listed: false` hides you."""
+    """Change your profile. `audience` says for a field who sees it, null for the default; `listed: false` hides you.
+
+    With `keeps_searches: false` nothing is kept of what you search from then on.
+    """
 
     name: Line = ""
     language: Literal["en", "zh-TW"] = "en"
@@ -129,6 +134,7 @@ class Update(Shape):
     website: Url | None = None
     skills: list[Tag] = Field(default_factory=list, max_length=100)
     listed: bool = True
+    keeps_searches: bool = True
     audience: dict[str, Eyes | None] = Field(default_factory=dict)
 
 
@@ -147,6 +153,11 @@ def eyes(person_id: str, chosen: str) -> Iterable[str]:
 def audience_of(field: str) -> Audience:
     """The scopes that see a field of the profile, as its person chose."""
     return lambda row: eyes(row.id, row.audience.get(field, PROFILE[field]))
+
+
+def own(row: Person) -> Iterable[str]:
+    """The scope of the person, and of nobody else."""
+    return [scope("person", row.id)]
 
 
 def sees_all_words(row: Person) -> Iterable[str]:
@@ -218,7 +229,8 @@ people = Resource(
         audience={
             **{name: audience_of(name) for name in PROFILE},
             "found_skills": sees_all_words,
-            "audience": lambda row: [scope("person", row.id)],
+            "audience": own,
+            "keeps_searches": own,
         },
     ),
     scopes=lambda row: [scope("person", row.id), "moderators", *([MEMBERS] if row.listed else [])],

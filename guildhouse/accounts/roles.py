@@ -6,7 +6,7 @@ ROLES = ("guest", "member", "coach", "moderator", "admin")
 ADDED = {
     "guest": {"*.read"},
     "member": {"*.write"},
-    "coach": {"people.coach"},
+    "coach": {"people.coach", "searches.statistics"},
     "moderator": {"people.moderate", "organizations.approve", "jobs.moderate", "log.audit"},
     "admin": {"*"},
 }

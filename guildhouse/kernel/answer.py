@@ -15,12 +15,13 @@ STALLED = 60.0  # seconds that a reader may leave a piece of a stream waiting
 
 @dataclass(slots=True)
 class Answer:
-    """What a door answers with."""
+    """What a door answers with; of a page of rows, how many there are in it."""
 
     status: int
     body: bytes = b""
     media_type: str = "application/json"
     headers: dict[str, str] = field(default_factory=dict)
+    rows: int = 0
 
     async def send(self, send: Send, *, without_body: bool = False) -> None:
         """Send it; `without_body` for HEAD."""

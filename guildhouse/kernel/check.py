@@ -359,7 +359,7 @@ def named_things(house: House) -> Mapping[str, list[str]]:
         "nouns": [each.singular for domain in every for each in domain.resources],
         "verbs": [f"{each.on.name}/{each.name}" for domain in every for each in domain.verbs],
         "tasks": [each.name for domain in every for each in domain.tasks],
-        "readers": [each.name for domain in every for each in domain.readers],
+        "readers": [each.name for each in house.readers],
     }
 
 

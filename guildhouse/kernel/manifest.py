@@ -14,6 +14,7 @@ from guildhouse.kernel.resource import Resource, Verb
 
 if TYPE_CHECKING:
     from guildhouse.kernel.door import Door
+    from guildhouse.kernel.searching.heard import Hearer
     from guildhouse.kernel.tasks import Schedule, Task
 
 # (name of a place) -> latitude and longitude, or raise a Problem.
@@ -37,20 +38,22 @@ class Grant:
 class Manifest:
     """One domain: its nouns, verbs, doors written by hand, readers of the log, background tasks and their schedules.
 
-    `grants` are asked for the scopes of a person who signs in; `pages` are what people open in a browser; `synonyms` are
-    asked by the search for other words. `locate` gives latitude and longitude of a place by its name; it raises a problem
+    A reader that remembers something is made for each process, out of the house. `grants` are asked for the scopes of a
+    person who signs in; `pages` are what people open in a browser; `synonyms` are asked by the search for other words,
+    `hearers` told of what was searched. `locate` gives latitude and longitude of a place by its name; it raises a problem
     for a name that is unknown, or that many have.
     """
 
     name: str
     resources: Sequence[Resource[Any]] = ()
     verbs: Sequence[Verb] = ()
-    readers: Sequence[Reader] = ()
+    readers: Sequence[Reader | Callable[["House"], Reader]] = ()
     tasks: Sequence["Task"] = ()
     schedules: Sequence["Schedule"] = ()
     doors: Sequence["Door"] = ()
     pages: Sequence[APIRouter] = ()
     grants: Sequence[Grant] = ()
+    hearers: Sequence["Hearer"] = ()
     synonyms: Sequence[Synonyms] = ()
     locate: Locate | None = None
 
@@ -79,10 +82,11 @@ class House:
         """Every verb by (table name, verb)."""
         return {(verb.on.name, verb.name): verb for domain in self.domains for verb in domain.verbs}
 
-    @cached_property
+    @property
     def readers(self) -> Sequence[Reader]:
-        """Every reader of the log."""
-        return [reader for domain in self.domains for reader in domain.readers]
+        """Every reader of the log; one that remembers something is made anew, for one process and one database."""
+        given = [each for domain in self.domains for each in domain.readers]
+        return [each if isinstance(each, Reader) else each(self) for each in given]
 
     @cached_property
     def tasks(self) -> Mapping[str, "Task"]:
@@ -103,6 +107,11 @@ class House:
     def grants(self) -> Sequence[Grant]:
         """Every grant."""
         return [grant for domain in self.domains for grant in domain.grants]
+
+    @cached_property
+    def hearers(self) -> Sequence["Hearer"]:
+        """Everyone who is told of what was searched."""
+        return [hearer for domain in self.domains for hearer in domain.hearers]
 
     def synonyms_of(self, phrase: str) -> list[str]:
         """Other ways to say these words, as all domains know them."""

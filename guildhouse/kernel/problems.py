@@ -53,8 +53,9 @@ def body_of(problem: Problem, language: str, request_id: str, instance: str | No
 
 
 def fault_body(fault: Fault, language: str) -> Mapping[str, str]:
-    """One fault, in the reader's language where there is a translation of its kind."""
-    detail = translated("faults", fault.code, language) if language != ENGLISH else None
+    """One fault, in the reader's language where there is a translation of its kind, or of the problem that it was."""
+    told = [translated(section, fault.code, language) for section in ("faults", "problems")]
+    detail = next(filter(None, told), None) if language != ENGLISH else None
     return {
         "pointer": fault.pointer,
         "code": fault.code,

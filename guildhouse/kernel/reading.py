@@ -1,6 +1,6 @@
 """The doors that read: a list, a row, a row as it was. Where nothing changed since, no list is queried."""
 
-from time import time
+from time import perf_counter, time
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,6 +16,7 @@ from guildhouse.kernel.formats import LIST_FORMATS, MEDIA_TYPES, ROW_FORMATS, ch
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.searching.finding import Finding
+from guildhouse.kernel.searching.heard import hear_search
 from guildhouse.kernel.searching.search_answer import about_search
 from guildhouse.kernel.searching.sought import Sought, parameters_of, sought_of
 from guildhouse.kernel.select import (
@@ -48,6 +49,7 @@ class PositionNotReached(Unavailable):
 
 async def list_rows(call: Call, resource: Resource[Any]) -> Answer:
     """One page of the rows that the actor sees."""
+    begun = perf_counter()
     form = choose_format(call.header("accept"), call.param("format"), LIST_FORMATS)
     sought = sought_of(call, resource)
     asked = listing_of(call, resource, sought)
@@ -57,12 +59,14 @@ async def list_rows(call: Call, resource: Resource[Any]) -> Answer:
     etag = etag_of_list(call, resource, asked, form, sought)
     if matches(call.header("if-none-match"), etag):
         return Answer(304, headers={"ETag": etag, "Vary": VARY})
-    if sought and (kept := call.server.search.answers.get(call.scope["path"], etag)):
-        return kept
-    async with call.server.database.reading() as connection:
-        answer = await list_answer(call, resource, asked, form, etag, connection, sought)
+    answer = call.server.search.answers.get(call.scope["path"], etag) if sought else None
+    if answer is None:
+        async with call.server.database.reading() as connection:
+            answer = await list_answer(call, resource, asked, form, etag, connection, sought)
     if sought:
         call.server.search.answers.keep(call.scope["path"], etag, answer)
+        total = answer.headers.get("Total-Count")
+        hear_search(call, resource.name, begun, int(total) if total else None, answer.rows)
     return answer
 
 
@@ -94,7 +98,7 @@ async def list_answer(
     if total:
         headers["Total-Count"] = str(total["total"])  # for the formats that carry rows only
     body = encode_page(rows, about, asked.selection.paths, form, beside)
-    return Answer(200, body, MEDIA_TYPES[form], headers)
+    return Answer(200, body, MEDIA_TYPES[form], headers, len(rows))
 
 
 def listing_of(call: Call, resource: Resource[Any], sought: Sought | None = None) -> Listing:

@@ -16,6 +16,7 @@ from guildhouse.kernel.log.readers.watchers import Watchers
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.remembered import Remembered
 from guildhouse.kernel.searching.engine import Engine
+from guildhouse.kernel.searching.heard import Ear
 
 if TYPE_CHECKING:
     from guildhouse.kernel.request import Call
@@ -38,7 +39,7 @@ class Identity(Protocol):
 class Server:
     """Settings, the house, its database, the follower of the log, who can tell who calls, and where files are kept.
 
-    `secret` is 32 random bytes that are made once and kept in the database.
+    `secret` is 32 random bytes that are made once and kept in the database; `ear` takes what is searched.
     """
 
     config: Config
@@ -51,6 +52,7 @@ class Server:
     files: Files
     keys: dict[str, bytes] = field(default_factory=dict)
     remembered: Remembered = field(default_factory=Remembered)
+    ear: Ear = field(default_factory=Ear)
 
     @cached_property
     def search(self) -> Engine:

@@ -7,6 +7,7 @@ from typing import Any
 
 from guildhouse.kernel.retaining.retention import purge_one
 from guildhouse.kernel.retaining.shelving import shelve
+from guildhouse.kernel.searching.heard import Searched
 from guildhouse.kernel.tasks import Work
 from tests.cast import Caller, Cast
 
@@ -211,6 +212,32 @@ async def reminder(cast: Cast) -> Sample:
     return Sample(cast.ben, row, cast.cleo, create, {"text": "Call them"})
 
 
+async def saved_search(cast: Cast) -> Sample:
+    def create(n: int) -> dict[str, Any]:
+        query = {"status": "open", "salary_max[gte]": str(50_000 + n), "city": "臺北"}
+        return {"name": f"Search {n}", "resource": "jobs", "query": query, "alert": "daily"}
+
+    row = await cast.ada.made("/v1/saved-searches", create(0))
+    patch = {"name": "Closer", "query": {"city": None, "country": "TW"}, "alert": "weekly"}
+    return Sample(cast.ada, row, cast.cleo, lambda n: create(n + 1), patch)
+
+
+async def search_match(cast: Cast) -> Sample:
+    await cast.ada.made("/v1/saved-searches", {"name": "Mine", "resource": "jobs"})
+    await cast.ada.made("/v1/jobs", {"title": "Found elsewhere"})
+    for _ in range(200):
+        if rows := (await cast.ada.get("/v1/search-matches")).json()["data"]:
+            break
+        await sleep(0.02)
+    return Sample(cast.ada, rows[0], cast.cleo, None, {"seen_at": "2026-11-20T08:00:00Z"})
+
+
+async def recent_search(cast: Cast) -> Sample:
+    cast.server.ear.hear(Searched("jobs", "精密機械 engineer", cast.ada.id, 3, 3, 12.5, {"status": "open"}))
+    await cast.server.ear.tell(cast.server)
+    return Sample(cast.ada, (await cast.ada.get("/v1/recent-searches")).json()["data"][0], cast.cleo)
+
+
 async def import_(cast: Cast) -> Sample:
     response = await cast.ada.client.post("/v1/imports?resource=reminders&name=calls.csv", content=b"text\nCall Ben\n")
     assert response.status_code == 202, response.text
@@ -265,6 +292,9 @@ SAMPLES: dict[str, Make] = {
     "exports": export,
     "holds": hold,
     "retained_files": retained_file,
+    "recent_searches": recent_search,
+    "saved_searches": saved_search,
+    "search_matches": search_match,
     "backups": backup,
     "invitations": invitation,
     "jobs": job,

@@ -142,7 +142,7 @@ def require_curl() -> None:
 # Those of one line are one session.
 SESSIONS = [
     ("README",),
-    ("first-hour", "import-jobs", "retention"),
+    ("first-hour", "import-jobs", "retention", "saved-searches"),
     ("find-nearby", "api-basics", "search", "erase-a-person"),
     ("move-in-move-out", "skills-and-titles"),
     ("backup-and-restore",),

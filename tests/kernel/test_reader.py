@@ -300,3 +300,81 @@ async def test_woken_by_the_bell_it_reads_at_once_and_reports_its_lag(things: Da
         await added(things, "a")
         await until(lambda: loop.handled == 1, 5)
     assert (loop.behind, loop.behind_seconds) == (0, 0)
+
+
+async def test_who_remembers_something_begins_anew_with_each_lease(things: Database) -> None:
+    begun: list[object] = []
+
+    async def begin(connection: Connection) -> None:
+        begun.append(await connection.fetchval("SELECT cursor FROM readers"))
+
+    await stamped(things, "a", "b")
+    first, second = (at_work(things, Reader("effects", note_effects, begin=begin)) for _ in range(2))
+    await first.drain()
+    await first.drain()
+    assert begun == [0]
+    assert await second.drain() == 0
+    assert begun == [0]
+    await first.release()
+    await second.drain()
+    assert begun == [0, 2]
+
+
+async def test_a_reader_that_cannot_begin_does_not_read(things: Database) -> None:
+    async def begin(connection: Connection) -> None:
+        await connection.execute("SELECT 1 / 0")
+
+    await stamped(things, "a")
+    loop = at_work(things, Reader("effects", note_effects, begin=begin))
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await loop.drain()
+    assert await effects(things) == []
+    assert loop.handled == 0
+
+
+async def test_a_dead_letter_is_replayed_by_one_who_has_begun(things: Database) -> None:
+    known: list[str] = []
+
+    async def begin(_connection: Connection) -> None:
+        known.append("what it needs to know")
+
+    async def handle(connection: Connection, batch: Sequence[Change]) -> None:
+        assert known
+        await note_effects(connection, batch)
+
+    await stamped(things, "a")
+    async with things.writing(Note()) as connection:
+        await connection.execute("INSERT INTO readers (name, cursor) VALUES ('effects', 1)")
+        await connection.execute(
+            "INSERT INTO dead_letters (reader, pos, seq, error, attempts) VALUES ('effects', 1, 1, '', 5)"
+        )
+    await at_work(things, Reader("effects", handle, begin=begin)).replay(1)
+    assert await effects(things) == [1]
+
+
+async def test_what_a_reader_follows_may_grow_while_it_reads(things: Database) -> None:
+    followed = {"jobs"}
+    loop = at_work(things, Reader("effects", note_effects, resources=followed))
+    await stamped(things, "a")
+    assert await loop.drain() == 0
+    followed.add("things")
+    await stamped(things, "b")
+    assert await loop.drain() == 1
+    assert await effects(things) == [2]
+
+
+async def test_a_reader_that_lingers_takes_in_what_gathers_meanwhile(things: Database) -> None:
+    sizes: list[int] = []
+
+    async def count(_connection: Connection, batch: Sequence[Change]) -> None:
+        sizes.append(len(batch))
+
+    wake = Wake(things)
+    loop = ReaderLoop(Reader("effects", count, linger=0.3), things, wake, poll=5)
+    async with running(loop.run, Sequencer(things, wake).run):
+        await until(lambda: loop._holding)
+        for title in "abcde":
+            await added(things, title)
+            await asyncio.sleep(0.01)
+        await until(lambda: sum(sizes) == 5)
+    assert len(sizes) <= 2

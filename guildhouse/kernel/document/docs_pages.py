@@ -28,7 +28,7 @@ from guildhouse.kernel.filters import operators
 from guildhouse.kernel.formats import dumps
 from guildhouse.kernel.i18n import LANGUAGES, translated
 from guildhouse.kernel.manifest import House
-from guildhouse.kernel.may import Predicate
+from guildhouse.kernel.may import Predicate, nobody
 from guildhouse.kernel.resource import Resource, Verb
 from guildhouse.kernel.server import Server
 
@@ -173,6 +173,8 @@ class Sheet:
         own |= dict.fromkeys(("remove", "restore", "purge"), self.resource.may.remove)
         own |= {"history": self.resource.may.history}
         rule = door.verb.may if door.verb else own.get(door.operation)
+        if rule is nobody:  # yet there is a door: it was written by hand, and says itself who may
+            rule = None
         return rule.name if rule else "anyone" if door.open_to(ANONYMOUS, None) else door.open_to.name
 
     def verb_doc(self, verb: Verb) -> str:

@@ -17,6 +17,7 @@ from guildhouse.kernel.errors import Problem, subclasses
 from guildhouse.kernel.formats import EVENT_STREAM, EXPORT_FORMATS, LIST_FORMATS, MEDIA_TYPES, ROW_FORMATS
 from guildhouse.kernel.history import Undo
 from guildhouse.kernel.manifest import House
+from guildhouse.kernel.may import nobody
 from guildhouse.kernel.operating.selecting import Selection
 from guildhouse.kernel.problems import MEDIA_TYPE, body_of
 from guildhouse.kernel.resource import Resource
@@ -127,6 +128,7 @@ def about(door: Door) -> str:
     may = {"create": door.resource.may.create, "change": door.resource.may.change, "remove": door.resource.may.remove}
     needs = f"Permission `{door.permission}`."
     who = door.verb.may if door.verb else may.get(door.operation)
+    who = door.open_to if who is nobody else who  # a door for what is otherwise nobody's says itself who may
     cost = f"Takes {door.cost} of the quota `{door.kind}`."
     return " ".join([needs, f"For: {who.name}." if who else "", cost]).replace("  ", " ")
 

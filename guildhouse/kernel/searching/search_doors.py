@@ -1,6 +1,7 @@
 """The doors of searching over all nouns at once: `/v1/search`, and `/v1/search/suggest` while one types."""
 
 from collections.abc import Mapping, Sequence
+from time import perf_counter
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,6 +17,7 @@ from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.searching.completing import Suggestion, complete, likeliest
 from guildhouse.kernel.searching.finding import DATABASE, INDEX, Finding, Found
+from guildhouse.kernel.searching.heard import hear_search
 from guildhouse.kernel.searching.index_schema import Noun
 from guildhouse.kernel.searching.search_answer import hits, how_found, notice
 from guildhouse.kernel.searching.search_index import SearchIndex
@@ -64,6 +66,7 @@ def refuse_others(call: Call, *known: str) -> None:
 
 async def search(call: Call) -> Answer:
     """Search all nouns at once."""
+    begun = perf_counter()
     refuse_others(call, "q", "kinds", "limit")
     nouns, limit, text = nouns_of(call), limit_of(call), call.param("q") or ""
     await wait_for_position(call)
@@ -77,6 +80,9 @@ async def search(call: Call) -> Answer:
         groups.append(told)
     meant = next((each["did_you_mean"] for each in groups if each["did_you_mean"]), None)
     full = sorted((each for each in groups if each["hits"]), key=lambda each: -each["hits"][0]["score"])
+    totals = [each["total"] for each in groups]
+    found_in_all = None if None in totals else sum(totals)
+    hear_search(call, None, begun, found_in_all, sum(len(each["hits"]) for each in groups))
     body = {"data": full, "did_you_mean": meant, "engine": engine, "notice": why}
     return Answer(200, dumps(body), headers={"Cache-Control": "private, no-store"})
 

@@ -87,7 +87,9 @@ class SearchIndex:
         """Become the one that writes, if nobody else does; the operating system gives it free when a process ends."""
         if self._writer is None:
             try:
-                self._writer = in_the_background(lambda: self._index.writer(HEAP, 1))
+                # One in memory is made for somebody who waits for it.
+                made_in = in_the_background if self.path else at_once
+                self._writer = made_in(lambda: self._index.writer(HEAP, 1))
             except ValueError as error:
                 if "LockBusy" in str(error):
                     return False
@@ -166,6 +168,11 @@ def in_the_background(make: Callable[[], T]) -> T:
 
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(lowered).result()
+
+
+def at_once(make: Callable[[], T]) -> T:
+    """Make it here and now."""
+    return make()
 
 
 def joined(high: Any, low: Any) -> str:

@@ -34,6 +34,10 @@ class Reader:
 
     `handle` does its effects on the connection it is given, and no others: they are committed with the cursor. Each call
     gets changes in order, at most `batch`. A new reader begins at the `first` change or `now`.
+
+    One that keeps something in memory is told to `begin` anew when this process takes the lease, because another one may
+    have read since; its `resources` may be a set that grows and shrinks with what it handles. For `linger` seconds it
+    lets news gather, where a batch costs more than its changes.
     """
 
     name: str
@@ -42,6 +46,8 @@ class Reader:
     batch: int = 200
     start: Literal["first", "now"] = "first"
     attempts: int = 5
+    begin: Callable[[Connection], Awaitable[None]] | None = None
+    linger: float = 0.0
 
 
 class LeaseLost(Exception):
@@ -125,10 +131,15 @@ class ReaderLoop:
                     await first(stop, within=backoff(in_a_row))
                 if self._holding:
                     await first(news, within=self._poll)
+                    await self._let_gather(news, stop)
                 else:
                     await first(stop, within=min(self._poll * 4, self._lease / 3))
         with suppress(*LOST):
             await self.release()
+
+    async def _let_gather(self, news: asyncio.Event, stop: asyncio.Event) -> None:
+        if self.reader.linger and news.is_set():
+            await first(stop, within=self.reader.linger)
 
     async def drain(self, stop: asyncio.Event | None = None) -> int:
         """Handle all that the log has now, if the lease is free or held here; says how many changes were handled."""
@@ -141,6 +152,8 @@ class ReaderLoop:
                 await self._take_in_warily(batch.changes[0], stop)
             elif batch.changes:
                 await self._take_in(batch, stop)
+                if self.reader.linger and batch.upto >= end:
+                    break
             elif batch.upto > self._seen:
                 self._seen = batch.upto
             else:
@@ -245,6 +258,8 @@ class ReaderLoop:
         async with self._database.writing(Note()) as connection:
             if await connection.fetchval(RESOLVE, self.reader.name, pos) is None:
                 raise NoDeadLetter(f"{self.reader.name} at {pos}")
+            if self.reader.begin:
+                await self.reader.begin(connection)
             await self.reader.handle(connection, (await changes.between(connection, pos - 1, pos)).changes)
 
     async def _move(self, connection: Connection, upto: int) -> None:
@@ -274,6 +289,8 @@ class ReaderLoop:
             await connection.execute(ENROL, self.reader.name, start)
             self._enrolled = True
         taken = await connection.fetchrow(TAKE, self.reader.name, self._me, self._lease)
+        if taken and self.reader.begin:
+            await self.reader.begin(connection)
         self._holding = taken is not None
         if taken:
             self._went_to(taken["cursor"])

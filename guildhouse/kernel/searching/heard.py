@@ -1,0 +1,123 @@
+"""Heard: what was searched and what was opened of it, kept in memory for a second, then told to the domains at once.
+
+A search is a read, and writes nothing of its own. What a process has heard and not yet told when it is killed is lost:
+nobody was answered that it is kept.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import TYPE_CHECKING, TypeAlias
+
+import structlog
+
+from guildhouse.kernel.actor import HOUSE
+from guildhouse.kernel.context import Context
+from guildhouse.kernel.db import Note
+from guildhouse.kernel.log.readers.reader import is_passing
+from guildhouse.kernel.log.wake import first
+
+if TYPE_CHECKING:
+    from guildhouse.kernel.request import Call
+    from guildhouse.kernel.server import Server
+
+log = structlog.get_logger()
+EVERY = 1.0  # seconds between two tellings
+# What says how an answer looks, and not what is looked for.
+OF_THE_ANSWER = {"q", "limit", "fields", "expand", "format", "facets", "highlights"}
+MOST = 10_000  # of one second; what is more, is forgotten: the oldest first
+# Processes tell one after the other: so nobody who counts gets in another's way.
+IN_TURN = "SELECT pg_advisory_xact_lock(hashtext('guildhouse'), hashtext('heard'))"
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """One search: in the list of which noun (its table's name; none for the search over all nouns), for which words.
+
+    `query` are the other parameters. `found` is how many rows there are, if that is known, `shown` how many the first
+    page had. Later pages of the same search are none of their own.
+    """
+
+    resource: str | None
+    q: str
+    actor_id: str | None
+    found: int | None
+    shown: int
+    milliseconds: float
+    query: Mapping[str, str] = field(default_factory=dict)
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class Clicked:
+    """One row that was opened out of what a search found, and at which place it stood, counted from 1."""
+
+    resource: str | None
+    q: str
+    rank: int
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+Heard: TypeAlias = Searched | Clicked
+# Writes what follows from some of them, in the transaction of the context.
+Hearer: TypeAlias = "Callable[[Server, Context, Sequence[Heard]], Awaitable[None]]"
+
+
+class Ear:
+    """What this process has heard since it last told the domains."""
+
+    def __init__(self) -> None:
+        self.heard: deque[Heard] = deque(maxlen=MOST)
+
+    def hear(self, one: Heard) -> None:
+        """Remember a search or a click; costs the request nothing."""
+        self.heard.append(one)
+
+    async def tell(self, server: "Server") -> int:
+        """Tell every domain that wants to know, all in one transaction; says of how many.
+
+        After a fault of the moment all of it is told the next time, as far as there is room.
+        """
+        batch = [self.heard.popleft() for _ in range(len(self.heard))]
+        if not batch or not server.house.hearers:
+            return 0
+        try:
+            async with server.database.writing(Note()) as connection:
+                await connection.execute(IN_TURN)
+                ctx = Context(server.house, connection, HOUSE, Note())
+                for hearer in server.house.hearers:
+                    await hearer(server, ctx, batch)
+        except Exception as error:
+            if is_passing(error) and (room := MOST - len(self.heard)):
+                self.heard.extendleft(reversed(batch[-room:]))
+            raise
+        return len(batch)
+
+
+def hear_search(call: "Call", resource: str | None, begun: float, found: int | None, shown: int) -> None:
+    """Remember a search that is answered. What looks for no words is none, and a later page is of the same search."""
+    q = (call.param("q") or "").strip()
+    if not q or call.param("cursor"):
+        return
+    query = {name: value for name, value in call.query if name not in OF_THE_ANSWER}
+    milliseconds = (perf_counter() - begun) * 1000
+    call.server.ear.hear(Searched(resource, q, call.actor.id, found, shown, milliseconds, query))
+
+
+class EarLoop:
+    """Tells what was heard, once a second, and at the end what is left."""
+
+    def __init__(self, server: "Server") -> None:
+        self.server = server
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Tell until stopped; a fault is tried again a second later."""
+        while not stop.is_set():
+            await first(stop, within=EVERY)
+            try:
+                await self.server.ear.tell(self.server)
+            except Exception as error:
+                log.warning("searches not told", error=repr(error))
