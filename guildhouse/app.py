@@ -35,7 +35,6 @@ from guildhouse.kernel.operating import chunks, undoing, working
 from guildhouse.kernel.retaining import hold, outlook, retained_file, retention, shelving
 from guildhouse.kernel.searching.following_index import IndexFollower
 from guildhouse.kernel.searching.heard import EarLoop
-from guildhouse.kernel.searching.search_doors import search_doors
 from guildhouse.kernel.server import Server
 from guildhouse.kernel.storage import files_of
 from guildhouse.kernel.tasks import Workers, feeder
@@ -49,7 +48,6 @@ KERNEL = Manifest(
     verbs=(*operation.verbs, *import_.verbs, *export.verbs, *hold.verbs),
     doors=(
         *chunks.doors, *undoing.doors, *import_doors.doors, *export_file.doors, *retained_file.doors, *outlook.doors,
-        *search_doors(operation.operations),
     ),
     tasks=(*working.tasks, *importing.tasks, *making.tasks, *retention.tasks, *shelving.tasks, *taking.tasks),
     schedules=(

@@ -24,9 +24,9 @@ from guildhouse.kernel.ids import as_id
 from guildhouse.kernel.limits import ANONYMOUS_SHARE
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.may import Predicate, anyone, nobody, signed_in
-from guildhouse.kernel.reading import list_rows
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource, Verb, one_of
+from guildhouse.kernel.searching.searched_list import list_or_search
 from guildhouse.kernel.server import Server
 from guildhouse.kernel.writing import act_on_row, change_row, create_row, purge_row, remove_row, restore_row
 
@@ -56,7 +56,7 @@ def reading_doors(resource: Resource[Any]) -> Iterator[Door]:
     def door(path: str, summary: str, handle: Handle, cost: int, open_to: Predicate) -> Door:
         return Door("GET", path, f"{resource.name}.read", summary, handle, resource, "read", cost, open_to)
 
-    yield door(base, f"List {resource.path}", bound(list_rows, resource), 3, may.read)
+    yield door(base, f"List {resource.path}", bound(list_or_search, resource), 3, may.read)
     export = bound(whole_list.export_rows, resource)
     yield door(f"{base}:export", f"All {resource.path} as one file", export, whole_list.COST, may.export)
     yield door(f"{base}/{{id}}", f"Read {one}", bound(read_or_follow, resource), 1, may.read)

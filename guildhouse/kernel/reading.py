@@ -1,6 +1,7 @@
 """The doors that read: a list, a row, a row as it was. Where nothing changed since, no list is queried."""
 
-from time import perf_counter, time
+from collections.abc import Mapping, Sequence
+from time import time
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,10 +16,8 @@ from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.formats import LIST_FORMATS, MEDIA_TYPES, ROW_FORMATS, choose_format, encode_page, encode_row
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource
-from guildhouse.kernel.searching.finding import Finding
-from guildhouse.kernel.searching.heard import hear_search
-from guildhouse.kernel.searching.search_answer import about_search
-from guildhouse.kernel.searching.sought import Sought, parameters_of, sought_of
+from guildhouse.kernel.row import Values
+from guildhouse.kernel.searching.sought import parameters_of
 from guildhouse.kernel.select import (
     LIVE,
     TRASH,
@@ -49,70 +48,59 @@ class PositionNotReached(Unavailable):
 
 async def list_rows(call: Call, resource: Resource[Any]) -> Answer:
     """One page of the rows that the actor sees."""
-    begun = perf_counter()
     form = choose_format(call.header("accept"), call.param("format"), LIST_FORMATS)
-    sought = sought_of(call, resource)
-    asked = listing_of(call, resource, sought)
+    asked = listing_of(call, resource, call.param("sort"), LIST_PARAMETERS | parameters_of(resource))
     await wait_for_position(call)
-    if sought:
-        await wait_for_index(call)
-    etag = etag_of_list(call, resource, asked, form, sought)
+    etag = etag_of_list(call, form, position_of(call, resource, asked))
     if matches(call.header("if-none-match"), etag):
         return Answer(304, headers={"ETag": etag, "Vary": VARY})
-    answer = call.server.search.answers.get(call.scope["path"], etag) if sought else None
-    if answer is None:
-        async with call.server.database.reading() as connection:
-            answer = await list_answer(call, resource, asked, form, etag, connection, sought)
-    if sought:
-        call.server.search.answers.keep(call.scope["path"], etag, answer)
-        total = answer.headers.get("Total-Count")
-        hear_search(call, resource.name, begun, int(total) if total else None, answer.rows)
-    return answer
+    async with call.server.database.reading() as connection:
+        page = await fetch_page(connection, resource, call.actor, asked)
+        rows = await rendered(call.server.house, connection, resource, call.actor, page.rows, asked.selection)
+        total = await total_of(call, connection, resource, asked)
+    return page_answer(call, resource, asked, form, etag, page, rows, total)
 
 
-async def list_answer(
+def page_answer(
     call: Call,
     resource: Resource[Any],
     asked: Listing,
     form: str,
     etag: str,
-    connection: Connection,
-    sought: Sought | None,
+    page: Page,
+    rows: Sequence[Values],
+    total: int | None,
+    beside: Mapping[str, Any] | None = None,
 ) -> Answer:
-    """The page as an answer; of a search, with what is told about it."""
-    beside: dict[str, Any] = {}
-    if sought:
-        finding = Finding(call.server.search, connection, resource, call.actor, asked, sought)
-        found = await finding.find() if sought.asked else None
-        page = found.page if found else await fetch_page(connection, resource, call.actor, asked)
-    else:
-        page = await fetch_page(connection, resource, call.actor, asked)
-    rows = await rendered(call.server.house, connection, resource, call.actor, page.rows, asked.selection)
-    if sought:
-        beside = {"search": await about_search(finding, found, rows, call.language)}
-    total = {"total": found.total} if sought and found and found.total is not None else {}
-    total = total or await total_of(call, connection, resource, asked)
+    """A page as an answer; `beside` is what else it tells where it is JSON."""
     links = links_of(call, resource, page)
-    about = {**links, "has_more": page.next is not None, "limit": asked.limit, **total}
+    about: dict[str, Any] = {**links, "has_more": page.next is not None, "limit": asked.limit}
     headers = {"ETag": etag, "Vary": VARY, "Cache-Control": "private, no-cache", **link_header(call, links)}
-    if total:
-        headers["Total-Count"] = str(total["total"])  # for the formats that carry rows only
+    if total is not None:
+        about["total"] = total
+        headers["Total-Count"] = str(total)  # for the formats that carry rows only
     body = encode_page(rows, about, asked.selection.paths, form, beside)
     return Answer(200, body, MEDIA_TYPES[form], headers, len(rows))
 
 
-def listing_of(call: Call, resource: Resource[Any], sought: Sought | None = None) -> Listing:
-    """What the query string asks for."""
+def listing_of(
+    call: Call,
+    resource: Resource[Any],
+    sort: str | None,
+    known: frozenset[str] = LIST_PARAMETERS,
+    *,
+    ranked: bool = False,
+) -> Listing:
+    """What the query string asks for, of which some parameters are `known` to be about something else.
+
+    Cursors hold the values that are sorted by; those of a list that is `ranked` hold a place in it.
+    """
     house = call.server.house
-    known = LIST_PARAMETERS | parameters_of(resource)
     around, where = asked_rows(house, resource, call.query, known) if call.query else (None, [])
     computed = around.fields if around else ()
     selection = select_fields(house, resource, call.param("fields"), call.param("expand"), computed)
-    sort = None if sought and sought.by_relevance else call.param("sort")
     order = pages.parse_sort(resource, sort, around.orders if around else None)
-    text = call.param("cursor")
-    ranked = sought and sought.asked and call.server.search.indexes and call.param("trash") is None
-    kinds = None if ranked else (order, resource)
+    text, kinds = call.param("cursor"), None if ranked else (order, resource)
     cursor = pages.unseal(cursor_key(call), binding_of(call, resource), text, kinds) if text else None
     shown = (live_or_trash(call.param("trash")), *where)
     return Listing(selection, shown, order, pages.parse_limit(call.param("limit")), cursor, around)
@@ -136,31 +124,28 @@ def binding_of(call: Call, resource: Resource[Any]) -> bytes:
     return "\0\0".join([resource.name, *rest]).encode()
 
 
-def etag_of_list(call: Call, resource: Resource[Any], asked: Listing, form: str, sought: Sought | None = None) -> str:
-    """The list's ETag: the log's position, as far as this actor sees, over the resources that the answer shows.
-
-    A search shows no more than the index has: where that is behind, its position stands for the answer.
-    """
+def position_of(call: Call, resource: Resource[Any], asked: Listing) -> int:
+    """The log's position, as far as this actor sees, over the resources that the answer shows."""
     shown = [resource.name, *(resource.find.expand[name] for name in asked.selection.expand)]
-    position = max(call.server.tail.last(name, call.actor.scopes) for name in shown)
-    if sought:
-        position = min(position, call.server.search.pos) if call.server.search.indexes else -position
+    return max(call.server.tail.last(name, call.actor.scopes) for name in shown)
+
+
+def etag_of_list(call: Call, form: str, position: int, *others: str) -> str:
+    """A list's ETag: where what it shows stands in the log, who sees it, and what was asked for."""
     scopes = ",".join(sorted(call.actor.scopes))
     query = call.scope["query_string"].decode("latin-1")
     # What is `within` the last week changes while nothing else does: such a list is new every minute.
-    minute = str(int(time() // 60)) if "within" in query or sought else ""
-    language = call.language if sought else ""
-    return list_etag(
-        position, call.server.tail.epoch, query, form, scopes, minute, call.prefer.get("count", ""), language
-    )
+    minute = str(int(time() // 60)) if "within" in query else ""
+    wanted = call.prefer.get("count", "")
+    return list_etag(position, call.server.tail.epoch, query, form, scopes, minute, wanted, *others)
 
 
-async def total_of(call: Call, connection: Any, resource: Resource[Any], asked: Listing) -> dict[str, int]:
+async def total_of(call: Call, connection: Connection, resource: Resource[Any], asked: Listing) -> int | None:
     """The total, when `Prefer: count=exact|planned` asks for it."""
     wanted = call.prefer.get("count")
     if wanted not in ("exact", "planned"):
-        return {}
-    return {"total": await fetch_count(connection, resource, call.actor, asked.where, wanted == "exact")}
+        return None
+    return await fetch_count(connection, resource, call.actor, asked.where, wanted == "exact")
 
 
 def links_of(call: Call, resource: Resource[Any], page: Page) -> dict[str, str | None]:
@@ -179,14 +164,6 @@ def link_header(call: Call, links: dict[str, str | None]) -> dict[str, str]:
     start = f"<{call.scope['path']}?{rest}{'&' if rest else ''}cursor="  # a cursor is of characters that need no escape
     found = [f'{start}{cursor}>; rel="{rel}"' for rel, cursor in links.items() if cursor]
     return {"Link": ", ".join(found)} if found else {}
-
-
-async def wait_for_index(call: Call) -> None:
-    """`Wait-For`, of a search: answer only once the index has all that this process has seen of the log."""
-    if call.header("wait-for") is None:
-        return
-    if not await call.server.search.has_reached(call.server.tail.epoch, call.server.tail.pos):
-        raise PositionNotReached
 
 
 async def read_row(call: Call, resource: Resource[Any]) -> Answer:

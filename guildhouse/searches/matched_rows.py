@@ -43,7 +43,7 @@ def reading(clause: str) -> Callable[[Call], Awaitable[Answer]]:
                 raise NotFound
             resource = readable(call, search["resource"])
             refuse_others(call, resource)
-            asked = listing_of(call, resource)
+            asked = listing_of(call, resource, call.param("sort"))
             asked = replace(asked, where=(*asked.where, Condition(f"{MATCHED}{clause})", (call.row_id,))))
             page = await fetch_page(connection, resource, call.actor, asked)
             rows = await rendered(call.server.house, connection, resource, call.actor, page.rows, asked.selection)

@@ -13,10 +13,11 @@ from guildhouse.kernel.exporting.telling import Telling
 from guildhouse.kernel.exporting.wanted import Wanted, refuse_unseen
 from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.formats import EXPORT_FORMATS, MEDIA_TYPES, OWN, choose_format
-from guildhouse.kernel.reading import VARY, wait_for_index, wait_for_position
+from guildhouse.kernel.reading import VARY, wait_for_position
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.searching.search_condition import search_conditions
+from guildhouse.kernel.searching.searched_list import wait_for_index
 from guildhouse.kernel.select import fetch_count
 
 COST = 100  # units of the quota of reading: thirty whole lists in a minute
@@ -47,7 +48,6 @@ async def rows_searched(call: Call, resource: Resource[Any]) -> list[Condition]:
     """The condition of being among what `q` finds, if it is given."""
     if call.param("q") is None:
         return []
-    await wait_for_position(call)
     await wait_for_index(call)
     async with call.server.database.reading() as connection:
         return await search_conditions(call.server.search, connection, call.actor, resource, call.params)

@@ -12,7 +12,6 @@ from guildhouse.kernel.fields import Selection
 from guildhouse.kernel.formats import dumps
 from guildhouse.kernel.may import anyone
 from guildhouse.kernel.pages import WrongLimit, parse_sort
-from guildhouse.kernel.reading import wait_for_index, wait_for_position
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.searching.completing import Suggestion, complete, likeliest
@@ -23,6 +22,7 @@ from guildhouse.kernel.searching.search_answer import hits, how_found, notice
 from guildhouse.kernel.searching.search_index import SearchIndex
 from guildhouse.kernel.searching.search_query import parse_query
 from guildhouse.kernel.searching.search_shapes import SearchResults, Suggestions
+from guildhouse.kernel.searching.searched_list import wait_for_index
 from guildhouse.kernel.searching.sought import Sought
 from guildhouse.kernel.select import LIVE, Listing, rendered
 
@@ -69,7 +69,6 @@ async def search(call: Call) -> Answer:
     begun = perf_counter()
     refuse_others(call, "q", "kinds", "limit")
     nouns, limit, text = nouns_of(call), limit_of(call), call.param("q") or ""
-    await wait_for_position(call)
     await wait_for_index(call)
     groups: list[dict[str, Any]] = []
     engine, why = INDEX, None

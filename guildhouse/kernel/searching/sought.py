@@ -33,26 +33,20 @@ class Sought:
 
 
 def parameters_of(resource: Resource[Any]) -> frozenset[str]:
-    """The parameters of searching that a list takes: those without text and facets take none."""
+    """The parameters of searching that a list takes: one without text takes none."""
     return PARAMETERS if resource.find.text else frozenset()
 
 
 def sought_of(call: Call, resource: Resource[Any]) -> Sought | None:
     """What the query string searches for; None for a plain list. Raises for what cannot be searched."""
-    if not resource.find.text:
-        return None
-    return sought(resource, call.params)
-
-
-def sought(resource: Resource[Any], params: "dict[str, str]") -> Sought | None:
-    """The same of any parameters, as a saved search keeps them."""
+    params = call.params
     text, sort = params.get("q"), params.get("sort")
+    if not resource.find.text or (sort != RELEVANCE and PARAMETERS.isdisjoint(params)):
+        return None
     highlights = truth("highlights", params.get("highlights", "false"))
     facets = facets_of(resource, params.get("facets"))
     if text is None and (sort == RELEVANCE or highlights):
         raise NothingToRank
-    if text is None and not facets:
-        return None
     asked = parse_query(text, resource.find.text) if text is not None else None
     return Sought(asked, facets, highlights, text is not None and sort in (None, RELEVANCE))
 
