@@ -1,12 +1,14 @@
 """Highlights: where in a row's text the words stand that were searched for. Places, not markup: nothing to be escaped."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from guildhouse.kernel.searching.search_query import Asked
-from guildhouse.kernel.searching.tokens import HAN, plain, simplified, stem
+from guildhouse.kernel.manifest import Synonyms
+from guildhouse.kernel.searching.query_building import LONGEST_PHRASE, no_synonyms
+from guildhouse.kernel.searching.search_query import Asked, Term
+from guildhouse.kernel.searching.tokens import HAN, plain, simplified, stem, stems
 
 WORD = re.compile(r"[^\W_]+[+#]*")
 SNIPPET = 240  # signs of a text that is shown around what was found
@@ -16,22 +18,34 @@ MOST_MARKS = 50
 
 @dataclass(frozen=True)
 class Marked:
-    """The words to mark: stems, beginnings of words, and runs of Chinese signs."""
+    """What to mark: stems, stems that follow one another, beginnings of words, and runs of Chinese signs."""
 
     stems: frozenset[str]
+    phrases: tuple[tuple[str, ...], ...]
     begins: tuple[str, ...]
     runs: tuple[str, ...]
 
 
-def marked(asked: Asked) -> Marked:
-    """What is marked for a query."""
+def marked(asked: Asked, synonyms: Synonyms = no_synonyms) -> Marked:
+    """What is marked for a query: its words, and the other ways to say them."""
     terms = [part for each in asked.wanted for part in (each.either or (each,))]
     latin = [each for each in terms if not each.is_chinese]
-    stems = frozenset(word for each in latin if not each.begins for word in each.words)
-    runs = {simplified(each.said) for each in terms if each.is_chinese} | {
-        simplified(run) for run in HAN.findall(plain(asked.text)) if len(run) > 1
-    }
-    return Marked(stems, tuple(each.words[-1] for each in latin if each.begins), tuple(runs))
+    said = {word for each in latin if not each.begins for word in each.words}
+    others = [other for phrase in phrases_of(terms) for other in synonyms(phrase)]
+    phrases = {tuple(stems(other)) for other in others if not HAN.search(other)} - {()}
+    runs = {each.said for each in terms if each.is_chinese} | {each for each in others if HAN.search(each)}
+    runs |= {run for run in HAN.findall(plain(asked.text)) if len(run) > 1}
+    begins = tuple(each.words[-1] for each in latin if each.begins)
+    return Marked(frozenset(said), tuple(phrases), begins, tuple(dict.fromkeys(map(simplified, runs))))
+
+
+def phrases_of(terms: Sequence[Term]) -> Iterator[str]:
+    """What may have synonyms: each term, and as many as follow one another."""
+    plain_ones = [each for each in terms if not (each.column or each.begins or each.exact)]
+    for start in range(len(plain_ones)):
+        for end in range(start + 1, min(len(plain_ones), start + LONGEST_PHRASE) + 1):
+            blank = "" if plain_ones[start].is_chinese else " "
+            yield blank.join(each.said for each in plain_ones[start:end]).lower()
 
 
 def highlight(text: Any, marks: Marked) -> dict[str, Any] | None:
@@ -50,11 +64,14 @@ def highlight(text: Any, marks: Marked) -> dict[str, Any] | None:
 
 def places_of(text: str, marks: Marked) -> Iterator[tuple[int, int]]:
     """Where the words stand."""
-    if marks.stems or marks.begins:
-        for found in WORD.finditer(text):
-            word = found[0].lower()
-            if stem(word) in marks.stems or (marks.begins and word.startswith(marks.begins)):
-                yield found.span()
+    words = [(found[0].lower(), found.span()) for found in WORD.finditer(text)]
+    said = [stem(word) for word, _ in words]
+    for n, (word, span) in enumerate(words):
+        if said[n] in marks.stems or (marks.begins and word.startswith(marks.begins)):
+            yield span
+        for phrase in marks.phrases:
+            if said[n] == phrase[0] and tuple(said[n : n + len(phrase)]) == phrase:
+                yield span[0], words[n + len(phrase) - 1][1][1]
     if marks.runs and HAN.search(text):
         folded = simplified(text)
         same = folded if len(folded) == len(text) else text

@@ -56,7 +56,7 @@ def meant(finding: Finding, index: SearchIndex, words: Sequence[str]) -> str | N
 
 def hits(finding: Finding, found: Found, rows: Sequence[Values]) -> list[dict[str, Any]]:
     """How well each row fits, and where the words are in the text that the actor sees of it."""
-    marks = marked(finding.asked)
+    marks = marked(finding.asked, finding.engine.house.synonyms_of)
     told = []
     for row, record in zip(rows, found.page.rows, strict=True):
         shown = {

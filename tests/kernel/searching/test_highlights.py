@@ -49,3 +49,12 @@ def test_places_that_overlap_are_one() -> None:
     told = highlight("\u5de5\u7a0b\u5e2b", marks)
     assert told
     assert told["marks"] == [[0, 3]]
+
+
+def test_other_words_for_it_are_marked_too() -> None:
+    known = {"registered nurse": ("rn", "\u8b77\u7406\u5e2b")}
+    marks = marked(parse_query("registered nurse", ()), lambda phrase: known.get(phrase, ()))
+    for text, wanted in (("RN at night", "RN"), ("\u62a4\u7406\u5e08", "\u62a4\u7406\u5e08")):
+        told = highlight(text, marks)
+        assert told
+        assert [told["text"][low:high] for low, high in told["marks"]] == [wanted]
