@@ -23,7 +23,7 @@ from guildhouse.kernel.exporting.export import Export, exports
 from guildhouse.kernel.exporting.keeping import Keeper, part_name
 from guildhouse.kernel.exporting.snapshot import Snapshot, snapshot
 from guildhouse.kernel.exporting.telling import Telling
-from guildhouse.kernel.exporting.wanted import Wanted, boundary, keys_of
+from guildhouse.kernel.exporting.wanted import Wanted, boundary, keys_of, searched
 from guildhouse.kernel.tasks import Task, Work
 
 PART_ROWS = 20_000
@@ -42,6 +42,7 @@ async def write(work: Work, row: Export) -> None:
     wanted = prepared(server.house, server.house.resources[row.resource], query, row.format)
     async with snapshot(server.database, patient=True) as view:
         actor = await server.actor_of(row.person_id, row.narrowed)
+        wanted = await searched(wanted, server.search, view.connection, actor, row.query)
         total = await count_rows(view, actor, wanted, MOST_ROWS_LATER)
         row = await KEEPER.noted(work, {"total": max(total, row.done), "position": row.position or str(view.position)})
         telling = Telling(actor, row.language, server.config.name, query, row.created_at)

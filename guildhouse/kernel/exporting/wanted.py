@@ -1,6 +1,6 @@
 """What an export is to hold: which rows a query string asks for, in which order, and which columns of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +19,9 @@ from guildhouse.kernel.pages import Cursor, Order, after, parse_sort, plain, rev
 from guildhouse.kernel.reading import live_or_trash
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.row import BASE_COLUMNS
+from guildhouse.kernel.searching.engine import Engine
+from guildhouse.kernel.searching.search_condition import search_conditions
+from guildhouse.kernel.searching.search_query import parse_query
 from guildhouse.kernel.select import LIVE, numbered, statement, visible
 
 PARAMETERS = frozenset({"sort", "fields", "expand", "format", "trash"})
@@ -69,7 +72,11 @@ class Column:
 
 
 def wanted_of(house: House, resource: Resource[Any], query: Sequence[tuple[str, str]], form: str) -> Wanted:
-    """What a query string asks for; raises as a list does for what is unknown. `limit` and `cursor` are unknown here."""
+    """What a query string asks for; raises as a list does for what is unknown. `limit` and `cursor` are unknown here.
+
+    What `q` finds is for `searched` to say, later.
+    """
+    query = without_words(resource, query)
     asked = dict(query)
     if form == OWN:
         around, where = asked_rows(house, resource, query, OWN_PARAMETERS)
@@ -81,6 +88,23 @@ def wanted_of(house: House, resource: Resource[Any], query: Sequence[tuple[str, 
     )
     order = parse_sort(resource, asked.get("sort"), around.orders if around else None)
     return Wanted(house, resource, selection, (live_or_trash(asked.get("trash")), *where), order, form, around)
+
+
+def without_words(resource: Resource[Any], query: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+    """The query string but for `q`; raises for words that cannot be searched for."""
+    text = dict(query).get("q")
+    if text is None or not resource.find.text:
+        return query
+    parse_query(text, resource.find.text)
+    return [(name, value) for name, value in query if name != "q"]
+
+
+async def searched(
+    wanted: Wanted, engine: Engine, connection: Connection, actor: Actor, query: Mapping[str, str]
+) -> Wanted:
+    """The same, of the rows that `q` finds for somebody, where the query string has it."""
+    found = await search_conditions(engine, connection, actor, wanted.resource, query)
+    return replace(wanted, where=(*wanted.where, *found))
 
 
 def own_fields(resource: Resource[Any]) -> tuple[str, ...]:

@@ -1,7 +1,6 @@
 """The whole list: `GET /v1/jobs:export?format=csv&status=open`, streamed out of one snapshot of the database."""
 
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,13 +9,11 @@ from guildhouse.kernel.etag import list_etag, matches
 from guildhouse.kernel.exporting.encoding import ENCODERS, MOST_ROWS, count_rows, prepared
 from guildhouse.kernel.exporting.snapshot import Snapshot, snapshot
 from guildhouse.kernel.exporting.telling import Telling
-from guildhouse.kernel.exporting.wanted import Wanted, refuse_unseen
-from guildhouse.kernel.filters import Condition
+from guildhouse.kernel.exporting.wanted import Wanted, refuse_unseen, searched
 from guildhouse.kernel.formats import EXPORT_FORMATS, MEDIA_TYPES, OWN, choose_format
 from guildhouse.kernel.reading import VARY, wait_for_position
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource
-from guildhouse.kernel.searching.search_condition import search_conditions
 from guildhouse.kernel.searching.searched_list import wait_for_index
 from guildhouse.kernel.select import fetch_count
 
@@ -26,31 +23,20 @@ COST = 100  # units of the quota of reading: thirty whole lists in a minute
 async def export_rows(call: Call, resource: Resource[Any]) -> Answer:
     """All rows of a list that the actor sees, as they are at one moment."""
     form = choose_format(call.header("accept"), call.param("format"), EXPORT_FORMATS)
-    found = await rows_searched(call, resource)
-    query = [(name, value) for name, value in call.query if name != "q" or not resource.find.text]
-    wanted = prepared(call.server.house, resource, query, form)
-    wanted = replace(wanted, where=(*wanted.where, *found))
+    wanted = prepared(call.server.house, resource, call.query, form)
     refuse_unseen(call.actor, wanted)
-    await wait_for_position(call)
+    await (wait_for_position(call) if call.param("q") is None else wait_for_index(call))
     etag = etag_of_export(call, wanted)
     if matches(call.header("if-none-match"), etag):
         return Answer(304, headers={"ETag": etag, "Vary": VARY})
     async with AsyncExitStack() as stack:
         view = await stack.enter_async_context(snapshot(call.server.database))
+        wanted = await searched(wanted, call.server.search, view.connection, call.actor, call.params)
         headers = {"ETag": etag, "Vary": VARY, "Cache-Control": "private, no-cache", **await about(call, view, wanted)}
         telling = Telling(call.actor, call.language, call.server.config.name, call.query, datetime.now(UTC))
         chunks = ENCODERS[form](view, wanted, telling)
         held = stack.pop_all()
     return Stream(200, b"", MEDIA_TYPES[form], headers, chunks=chunks, receive=call.receive, held=held)
-
-
-async def rows_searched(call: Call, resource: Resource[Any]) -> list[Condition]:
-    """The condition of being among what `q` finds, if it is given."""
-    if call.param("q") is None:
-        return []
-    await wait_for_index(call)
-    async with call.server.database.reading() as connection:
-        return await search_conditions(call.server.search, connection, call.actor, resource, call.params)
 
 
 async def about(call: Call, view: Snapshot, wanted: Wanted) -> dict[str, str]:
@@ -76,6 +62,8 @@ def etag_of_export(call: Call, wanted: Wanted) -> str:
     """The log's position, as far as this actor sees, over the resources that the export shows."""
     shown = [wanted.resource.name, *(target.name for target in wanted.targets.values())]
     position = max(call.server.tail.last(name, call.actor.scopes) for name in shown)
+    if call.param("q") is not None:  # what is searched for shows no more than the index has
+        position = min(position, call.server.search.pos)
     query = call.scope["query_string"].decode("latin-1")
     moment = f"{datetime.now(UTC):%Y-%m-%dT%H:%M}" if "within" in query else ""
     scopes = ",".join(sorted(call.actor.scopes))

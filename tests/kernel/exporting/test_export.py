@@ -10,6 +10,7 @@ from guildhouse.kernel.exporting import handing, keeping, making
 from guildhouse.kernel.exporting.handing import byte_range
 from guildhouse.kernel.tasks import Work
 from tests.cast import Caller, Cast
+from tests.kernel.searching.scenes import indexed
 
 pytestmark = pytest.mark.anyio
 
@@ -52,6 +53,18 @@ async def test_the_file_is_what_the_stream_would_have_been(cast: Cast, form: str
     assert fetched.headers["content-length"] == str(row["size"])
     assert fetched.headers["content-type"] == streamed.headers["content-type"]
     assert row["position"].startswith(cast.server.tail.epoch) and row["expires_at"]
+
+
+async def test_what_words_find_is_exported_too(cast: Cast) -> None:
+    await titles(cast, 6)
+    made = await cast.ada.post("/v1/jobs", {"title": "Registered nurse"})
+    await indexed(cast, made.headers["log-position"])
+    row = await done(cast.ada, format="csv", query={"q": "nurse", "fields": "title"})
+    assert (row["status"], row["total"]) == ("done", 1), row
+    fetched = await cast.ada.get(f"/v1/exports/{row['id']}/file")
+    assert fetched.text == "title\nRegistered nurse\n"
+    refused = await cast.ada.post("/v1/exports", {"resource": "jobs", "format": "csv", "query": {"q": "..."}})
+    assert refused.status_code in (400, 422), refused.text
 
 
 async def test_an_empty_list_and_a_list_that_ends_with_a_part(cast: Cast) -> None:
