@@ -67,10 +67,8 @@ def skills_of(named: Iterable[str] | None, *texts: str | None) -> list[str]:
 
 
 async def vocabulary_at_hand() -> None:
-    """Load the vocabulary beside other requests, the first time; later, let them have a turn in a long batch."""
-    if automaton.cache_info().currsize and register.cache_info().currsize:
-        await asyncio.sleep(0)
-    else:
+    """Load the vocabulary beside other requests, the first time."""
+    if not (automaton.cache_info().currsize and register.cache_info().currsize):
         await asyncio.to_thread(lambda: (automaton(), register()))
 
 
