@@ -20,7 +20,7 @@ from guildhouse.kernel.log.changes import Change
 from guildhouse.kernel.log.readers.reader import Reader, because
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.resource import Resource
-from guildhouse.vocabulary.extraction import automaton, skills_in
+from guildhouse.vocabulary.extraction import automata, skills_in
 from guildhouse.vocabulary.occupations import register
 from guildhouse.vocabulary.skills import skill_named
 
@@ -68,8 +68,8 @@ def skills_of(named: Iterable[str] | None, *texts: str | None) -> list[str]:
 
 async def vocabulary_at_hand() -> None:
     """Load the vocabulary beside other requests, the first time."""
-    if not (automaton.cache_info().currsize and register.cache_info().currsize):
-        await asyncio.to_thread(lambda: (automaton(), register()))
+    if not (automata.cache_info().currsize and register.cache_info().currsize):
+        await asyncio.to_thread(lambda: (automata(), register()))
 
 
 def keeper(name: str, resource: Resource[Any], words: Words) -> Reader:
