@@ -7,7 +7,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import date
-from functools import cache
+from functools import cache, cached_property
 from hashlib import blake2b
 from importlib.resources import files
 from typing import Annotated
@@ -46,12 +46,12 @@ class PayRates(Shape):
             raise ValueError(f"rates.{self.base} is 1, because it is the base")
         return self
 
-    @property
+    @cached_property
     def name(self) -> str:
         """What tells one table from another: `EUR 2024-12-31 1f0c7a52`."""
         return f"{self.base} {self.as_of} {blake2b(self.model_dump_json().encode(), digest_size=4).hexdigest()}"
 
-    @property
+    @cached_property
     def times_a_year(self) -> Mapping[str, float]:
         """How many of each period a year of work has."""
         weeks = self.weeks_per_year

@@ -3,6 +3,7 @@
 A batch is the same as its single writes: the same permissions, rules, stages and scopes, one change in the log per row.
 """
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -27,6 +28,7 @@ from guildhouse.kernel.writing import check_nulls
 
 Verdict = Literal["created", "changed", "unchanged", "removed", "restored", "failed", "kept", "not-written"]
 WRITES: tuple[Verdict, ...] = ("created", "changed", "removed", "restored")
+A_TURN = 50  # rows that are judged before other requests of the process have a turn
 LONGEST_KEY = 200  # characters of a part of a key that an outcome repeats
 # What an upsert meets that somebody else's batch overtook: the row that it was to make is there now.
 OVERTAKEN = (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError)
@@ -191,7 +193,9 @@ async def judge(ctx: Context, resource: Resource[Any], wave: list[Line], outcome
     """The ops that are allowed and would write something; the outcome of the others is noted."""
     by_id, by_key = await existing(ctx, resource, wave)
     allowed = []
-    for line in wave:
+    for n, line in enumerate(wave, 1):
+        if n % A_TURN == 0:
+            await asyncio.sleep(0)
         place, op, key = line
         try:
             before = by_id.get(op.id) if op.id else by_key.get(key or ())

@@ -1,8 +1,9 @@
 """Extraction: the skills that a text speaks of, found in one walk over it (Aho-Corasick), however many there are to find."""
 
+from collections.abc import Iterable
 from functools import cache
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import ahocorasick
 
@@ -24,12 +25,16 @@ class Mention(NamedTuple):
 
 
 @cache
-def automaton() -> ahocorasick.Automaton:
-    """All spellings, ready to be looked for."""
-    made = ahocorasick.Automaton()
+def automata() -> tuple[ahocorasick.Automaton, ahocorasick.Automaton]:
+    """All spellings, ready to be looked for: those of plain letters, then the others.
+
+    They are apart as most texts need the first alone, and a walk tries all signs that a spelling may begin with.
+    """
+    made = ahocorasick.Automaton(), ahocorasick.Automaton()
     for key, same in spellings().items():
-        made.add_word(key, (len(key), key.startswith(" "), key.endswith(" "), same))
-    made.make_automaton()
+        made[not key.isascii()].add_word(key, (len(key), key.startswith(" "), key.endswith(" "), same))
+    for each in made:
+        each.make_automaton()
     return made
 
 
@@ -45,7 +50,7 @@ def skills_in(text: str) -> tuple[str, ...]:
 def mentions(text: str) -> list[Mention]:
     """Every spelling that stands in a text as words of their own, those inside of others too."""
     found = []
-    for last, (length, opened, closed, same) in automaton().iter(f" {folded(text)} "):
+    for last, (length, opened, closed, same) in walk(f" {folded(text)} "):
         start = last - length + opened  # the text's own places: it begins one sign later in what was searched
         end = last - closed
         for spelling in same:
@@ -53,6 +58,15 @@ def mentions(text: str) -> list[Mention]:
                 found.append(Mention(start, end, spelling))
                 break
     return found
+
+
+def walk(text: str) -> Iterable[tuple[int, Any]]:
+    """Where spellings end in folded text, in order, of those that end together the longest first; and what they are."""
+    plain, others = automata()
+    if text.isascii():
+        found: Iterable[tuple[int, Any]] = plain.iter(text)
+        return found
+    return sorted([*plain.iter(text), *others.iter(text)], key=lambda each: (each[0], -each[1][0]))
 
 
 def is_written(text: str, start: int, end: int, spelling: Spelling) -> bool:

@@ -11,6 +11,8 @@ HAN = "\u3400-\u9fff\uf900-\ufaff"
 MEETING = re.compile(rf"(?<=[{HAN}])(?=[A-Za-z0-9.])|(?<=[A-Za-z0-9+#])(?=[{HAN}])")
 # The sign that is looked for stands first: so a text without it is passed over at once.
 WRAPPED = re.compile(r"\n(?<=[a-z,]\n)(?=[a-z])")
+# What plain text has where blanks are not one at a time: blanks beside blanks, and all other kinds of them.
+UNTIDY = ("  ", " \n", "\n ", "\t", "\r", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x1f")
 PLUS_BETWEEN = re.compile(r"\+(?<=[^\s+]\+)(?=[A-Za-z])")
 
 
@@ -33,8 +35,14 @@ def tidied(text: str) -> str:
         text = MEETING.sub(" ", unicodedata.normalize("NFKC", text))
     if "+" in text:
         text = PLUS_BETWEEN.sub(" ", text)
-    text = "\n".join([" ".join(line.split()) for line in text.split("\n")])
+    if not is_tidy(text):
+        text = "\n".join([" ".join(line.split()) for line in text.split("\n")])
     return WRAPPED.sub(" ", text) if "\n" in text else text
+
+
+def is_tidy(text: str) -> bool:
+    """Whether plain text has one blank at a time and none at its ends: so it is with most, and that is seen at once."""
+    return text.isascii() and text.strip(" ") == text and not any(each in text for each in UNTIDY)
 
 
 def folded(text: str) -> str:

@@ -20,7 +20,7 @@ from guildhouse.kernel.log.changes import Change
 from guildhouse.kernel.log.readers.reader import Reader, because
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.resource import Resource
-from guildhouse.vocabulary.extraction import automaton, skills_in
+from guildhouse.vocabulary.extraction import automata, skills_in
 from guildhouse.vocabulary.occupations import register
 from guildhouse.vocabulary.skills import skill_named
 
@@ -67,11 +67,9 @@ def skills_of(named: Iterable[str] | None, *texts: str | None) -> list[str]:
 
 
 async def vocabulary_at_hand() -> None:
-    """Load the vocabulary beside other requests, the first time; later, let them have a turn in a long batch."""
-    if automaton.cache_info().currsize and register.cache_info().currsize:
-        await asyncio.sleep(0)
-    else:
-        await asyncio.to_thread(lambda: (automaton(), register()))
+    """Load the vocabulary beside other requests, the first time."""
+    if not (automata.cache_info().currsize and register.cache_info().currsize):
+        await asyncio.to_thread(lambda: (automata(), register()))
 
 
 def keeper(name: str, resource: Resource[Any], words: Words) -> Reader:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Literal
 
 from guildhouse.vocabulary import shipped
@@ -71,6 +71,7 @@ def marked(name: str, text: str, *, is_tool: bool) -> Spelling:
     return Spelling(name, tidied(text.removeprefix(mark)), mark, is_tool)
 
 
+@lru_cache(20_000)  # the same words come again and again
 def skill_named(word: str) -> str | None:
     """The skill that somebody means who names it by itself, as in a list of skills, in whatever case."""
     found = spellings().get(key_of(word))

@@ -23,7 +23,7 @@ def readings(title: str) -> Iterator[str]:
     """A title in fewer and fewer words: the first reading that is known is what it says."""
     plain = tidied(title)
     bare = BRACKETS.sub(" ", plain)
-    for each in (plain, bare, TAIL.split(bare.strip(), maxsplit=1)[0]):
+    for each in dict.fromkeys((plain, bare, TAIL.split(bare.strip(), maxsplit=1)[0])):
         words = words_of(each)
         yield " ".join(words)
         yield " ".join(without_grades(words))

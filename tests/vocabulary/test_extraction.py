@@ -1,10 +1,13 @@
 """Extraction: skills are found where they are meant, and nowhere else."""
 
+import random
 import time
 
+import ahocorasick
 import pytest
 
-from guildhouse.vocabulary.extraction import skills_in
+from guildhouse.vocabulary.extraction import skills_in, walk
+from guildhouse.vocabulary.skills import spellings
 
 FOUND = {
     # One letter, and everyday words, in company.
@@ -159,3 +162,16 @@ def least(text: str) -> float:
         skills_in(text)
         spent.append(time.perf_counter() - start)
     return min(spent)
+
+
+def test_a_mixed_text_is_walked_as_if_all_spellings_were_looked_for_at_once() -> None:
+    at_once = ahocorasick.Automaton()
+    for key in spellings():
+        at_once.add_word(key, key)
+    at_once.make_automaton()
+    chance, plain = random.Random(5), [key for key in spellings() if key.isascii()]
+    others = [key for key in spellings() if not key.isascii()]
+    for _ in range(300):
+        text = f" {''.join(chance.choices(plain, k=3) + chance.choices(others, k=3))} "
+        walked = [(end, same) for end, (_, _, _, same) in walk(text)]
+        assert walked == [(end, spellings()[key]) for end, key in at_once.iter(text)], text

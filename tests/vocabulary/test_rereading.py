@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from guildhouse.vocabulary.extraction import automaton
+from guildhouse.vocabulary.extraction import automata
 from guildhouse.vocabulary.occupations import register
 from guildhouse.vocabulary.rereading import MOST, Words, skills_of, vocabulary_at_hand
 
@@ -76,12 +76,12 @@ def test_skills_are_those_that_are_named_then_those_that_are_mentioned(
 
 
 def test_a_row_has_a_hundred_skills_at_most() -> None:
-    every = list(dict.fromkeys(each.skill for _, _, _, same in automaton().values() for each in same))
+    every = list(dict.fromkeys(each.skill for kind in automata() for _, _, _, same in kind.values() for each in same))
     assert len(skills_of(every[: 3 * MOST])) == MOST
 
 
 async def test_the_vocabulary_is_loaded_once() -> None:
     await vocabulary_at_hand()
-    first = automaton(), register()
+    first = automata(), register()
     await vocabulary_at_hand()
-    assert (automaton(), register()) == first
+    assert (automata(), register()) == first

@@ -8,7 +8,7 @@ from tantivy import Document
 
 from guildhouse.kernel.row import Values
 from guildhouse.kernel.searching.index_schema import CIRCLE, EYES, HIGH, KEY, LOW, SCOPES, Noun, as_indexed
-from guildhouse.kernel.searching.tokens import signs, spaced
+from guildhouse.kernel.searching.tokens import apart, signs, spaced
 
 HALF = 2**64 - 1
 
@@ -69,7 +69,7 @@ def add_text(made: Document, noun: Noun, record: Values, columns: Sequence[str])
         if name == noun.title:
             made.add_text(f"{noun.name}~title", words)
         if alone := signs(said):
-            made.add_text(f"{noun.name}~signs", alone)
+            made.add_text(f"{noun.name}~signs", apart(alone))
 
 
 def text_of(value: Any) -> str:

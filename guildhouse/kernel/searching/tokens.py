@@ -13,7 +13,8 @@ from typing import Any
 from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
 
 HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+")
-WORD = r"[\p{L}\p{N}\p{M}_]+[+#]*"
+# In text whose separators are blanks: `+` and `#` that end no word, and the end of those that do, where the next begins.
+MISPLACED = re.compile(r"(?<!\S)[+#]+|(?<=[+#])(?=[^\s+#])")
 LONGEST = 60  # letters of a word; what is longer is not language
 STEMS, WHOLE, RAW = "stems", "whole", "raw"
 # Words that say nothing of what is looked for, unless they stand in capitals (IT) or alone.
@@ -26,6 +27,19 @@ EMPTY = frozenset(
 )
 
 
+class Apart(dict[int, str]):
+    """What becomes of a sign where words are told apart by blanks, found out once for each."""
+
+    def __missing__(self, code: int) -> str:
+        sign = chr(code)
+        kind = unicodedata.category(sign)  # what it does not know yet (Cn) may be a letter
+        self[code] = found = sign if kind[0] in "LNM" or kind == "Cn" or sign in "_+#" else " "
+        return found
+
+
+APART = Apart()
+
+
 @cache
 def analyzers() -> dict[str, TextAnalyzer]:
     """The analyzers by name: stemmed words, and whole ones for completion and for finding typing errors."""
@@ -34,8 +48,8 @@ def analyzers() -> dict[str, TextAnalyzer]:
 
 
 def cut_into_words() -> TextAnalyzerBuilder:
-    """The beginning of every analyzer."""
-    cut = TextAnalyzerBuilder(Tokenizer.regex(WORD)).filter(Filter.remove_long(LONGEST))
+    """The beginning of every analyzer: the text comes with its words `apart`, as a pattern would take five times as long."""
+    cut = TextAnalyzerBuilder(Tokenizer.whitespace()).filter(Filter.remove_long(LONGEST))
     return cut.filter(Filter.lowercase()).filter(Filter.ascii_fold())
 
 
@@ -53,13 +67,19 @@ def plain(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFKC", text)
 
 
+def apart(text: str) -> str:
+    """The text with a blank for all that is neither letter nor digit; `+` and `#` stay where they end a word."""
+    words = text.translate(APART)
+    return MISPLACED.sub(" ", words) if "+" in words or "#" in words else words
+
+
 def spaced(text: str) -> str:
-    """The text with its Chinese folded and cut into words by blanks, each word also with the words inside it."""
+    """The words of a text apart, its Chinese folded and cut into words, each also with the words inside it."""
     text = plain(text)
     if text.isascii() or not HAN.search(text):
-        return text
+        return apart(text)
     folding, cutting = chinese()
-    return HAN.sub(lambda run: f" {' '.join(cutting.cut_for_search(run[0], False))} ", folding.convert(text))
+    return apart(HAN.sub(lambda run: f" {' '.join(cutting.cut_for_search(run[0], False))} ", folding.convert(text)))
 
 
 def signs(text: str) -> str:
@@ -83,7 +103,7 @@ def whole(text: str) -> list[str]:
 @lru_cache(maxsize=20_000)
 def stem(word: str) -> str:
     """One word as it is looked up."""
-    found = analyzers()[STEMS].analyze(word)
+    found = analyzers()[STEMS].analyze(apart(word))
     return found[0] if len(found) == 1 else word
 
 

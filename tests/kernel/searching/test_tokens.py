@@ -1,6 +1,38 @@
 """How text becomes what is looked up."""
 
-from guildhouse.kernel.searching.tokens import plain, signs, simplified, spaced, stem, stems, variants, whole
+import random
+import unicodedata
+
+from tantivy import TextAnalyzerBuilder, Tokenizer
+
+from guildhouse.kernel.searching.tokens import apart, plain, signs, simplified, spaced, stem, stems, variants, whole
+
+PATTERN = TextAnalyzerBuilder(Tokenizer.regex(r"[\p{L}\p{N}\p{M}_]+[+#]*")).build()
+
+
+def known_signs() -> list[str]:
+    """Every sign that has a meaning, surrogates left out."""
+    return [sign for sign in map(chr, range(1, 0x30000)) if unicodedata.category(sign) not in ("Cn", "Cs")]
+
+
+def test_every_sign_parts_words_or_does_not_as_the_pattern_of_a_word_says() -> None:
+    text = " 0 ".join(f"a{sign}b {sign}+ c#{sign}" for sign in known_signs())
+    assert apart(text).split() == PATTERN.analyze(text)
+
+
+def test_signs_in_any_order_are_cut_as_the_pattern_of_a_word_says() -> None:
+    chance = random.Random(7)
+    for _ in range(3000):
+        text = "".join(chance.choices("ab1+#_ -./|\n\t\u00e9\u0301\u4e2d\uff0c", k=chance.randrange(14)))
+        assert apart(text).split() == PATTERN.analyze(text), repr(text)
+
+
+def test_plus_and_hash_stay_where_they_end_a_word() -> None:
+    assert apart("C++, C#; +1 a+b ## .NET").split() == ["C++", "C#", "1", "a+", "b", "NET"]
+
+
+def test_a_letter_that_is_not_known_yet_is_no_separator() -> None:
+    assert apart("a\u0378b") == "a\u0378b"
 
 
 def test_english_is_stemmed_and_accents_are_left_out() -> None:
