@@ -27,3 +27,8 @@ def test_the_command_line_is_read_without_the_house() -> None:
         "guildhouse.commands.opening",
     }
     assert loaded & HEAVY == set()
+
+
+def test_the_house_is_built_without_what_only_some_files_and_pages_need() -> None:
+    loaded = loaded_by("guildhouse.app")
+    assert loaded & {"jinja2", "opencc", "python_calamine", "rjieba", "typst", "uvicorn", "xlsxwriter"} == set()
