@@ -4,6 +4,7 @@ Each imports that module itself: most of them bring the whole house, which only 
 """
 
 import asyncio
+import gc
 import signal
 import sys
 from dataclasses import asdict
@@ -236,6 +237,7 @@ def reference(directory: Annotated[Path, typer.Argument(help="Such as docs/api."
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; what is wrong with the circumstances is said in words, without a traceback."""
     signal.signal(signal.SIGTERM, leave)
+    gc.disable()  # what loading makes stays; to look through it for garbage again and again is a quarter of a start
     try:
         cli(arguments)
     except Exception as error:
@@ -244,6 +246,8 @@ def main(arguments: list[str] | None = None) -> None:
         if words := words_of(error):
             fail(words)
         raise
+    finally:
+        gc.enable()
 
 
 def leave(_signal: int, _frame: object) -> NoReturn:

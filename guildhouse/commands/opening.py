@@ -1,5 +1,6 @@
 """Opening: what a line is read with, and what most commands begin with. It loads no room of the house before it is used."""
 
+import gc
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,9 +25,11 @@ def complain(text: str) -> None:
 
 
 def load(**given: object) -> "Config":
-    """The settings, and what was given on the command line."""
+    """The settings, and what was given on the command line. With them a command's work begins, and leaves garbage."""
     from guildhouse import config
 
+    gc.freeze()
+    gc.enable()
     return config.load(**{name: value for name, value in given.items() if value is not None})
 
 
