@@ -237,7 +237,8 @@ def reference(directory: Annotated[Path, typer.Argument(help="Such as docs/api."
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; what is wrong with the circumstances is said in words, without a traceback."""
     signal.signal(signal.SIGTERM, leave)
-    gc.disable()  # what loading makes stays; to look through it for garbage again and again is a quarter of a start
+    # What loading makes, stays; to look through it for garbage again and again is a third of a start. `load` ends this.
+    gc.disable()
     try:
         cli(arguments)
     except Exception as error:
