@@ -2,15 +2,14 @@
 
 from dataclasses import dataclass
 from time import time
-from typing import Protocol
-
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
+from typing import TYPE_CHECKING, Protocol
 
 from guildhouse.kernel.errors import Unauthenticated
 from guildhouse.kernel.ids import new_id
 from guildhouse.kernel.server import Server
+
+if TYPE_CHECKING:
+    from joserfc.jwk import OctKey
 
 ACCESS_SECONDS = 900
 ALGORITHM = "HS256"
@@ -34,6 +33,8 @@ class Claims:
 
 def make_access_token(server: Server, session: SignedIn) -> str:
     """A token for the next 15 minutes of a session."""
+    from joserfc import jwt  # noqa: PLC0415 - cryptography comes with it; a command that signs nobody in does without
+
     now = int(time())
     claims = {
         "sub": session.person_id,
@@ -47,6 +48,9 @@ def make_access_token(server: Server, session: SignedIn) -> str:
 
 def read_access_token(server: Server, token: str) -> Claims:
     """What a token says; raises `Unauthenticated` for one that is forged, damaged or over."""
+    from joserfc import jwt  # noqa: PLC0415 - as above
+    from joserfc.errors import JoseError  # noqa: PLC0415
+
     try:
         claims = jwt.decode(token, key_of(server), algorithms=[ALGORITHM]).claims
         found = Claims(str(claims["sid"]), str(claims["sub"]), int(claims["exp"]))
@@ -57,6 +61,8 @@ def read_access_token(server: Server, token: str) -> Claims:
     return found
 
 
-def key_of(server: Server) -> OctKey:
+def key_of(server: Server) -> "OctKey":
     """The key that access tokens are signed with."""
+    from joserfc.jwk import OctKey  # noqa: PLC0415 - as above
+
     return OctKey.import_key(server.key("access-token"))

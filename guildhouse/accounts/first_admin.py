@@ -1,14 +1,14 @@
 """The first admin: a one-time link that `guildhouse up` prints, and the page behind it. There is no default password."""
 
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import structlog
 from asyncpg import UniqueViolationError
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment
 
 from guildhouse.accounts.person import ADMINS, Create, people
 from guildhouse.accounts.secrets import hash_token, new_token
@@ -22,13 +22,13 @@ from guildhouse.kernel.problems import already_exists, fault_body
 from guildhouse.kernel.request import conform
 from guildhouse.kernel.server import Server
 
+if TYPE_CHECKING:
+    from jinja2 import Template
+
 log = structlog.get_logger()
 NAME = "first-admin"
 HOURS = 24
 router = APIRouter(include_in_schema=False)
-page = Environment(autoescape=True).from_string(
-    files("guildhouse").joinpath("accounts", "first_admin.html").read_text(encoding="utf-8")
-)
 # What the page says, in English; other languages have a section of this name in their catalogue.
 WORDS = {
     "title": "The first admin",
@@ -146,7 +146,9 @@ def answered(request: Request, status: int = 200, **values: object) -> HTMLRespo
         return translated("first-admin", key, language) or WORDS[key]
 
     return HTMLResponse(
-        page.render(server=server.config.name, address=server.config.address, language=language, say=say, **values),
+        template().render(
+            server=server.config.name, address=server.config.address, language=language, say=say, **values
+        ),
         status,
     )
 
@@ -154,3 +156,12 @@ def answered(request: Request, status: int = 200, **values: object) -> HTMLRespo
 def language_of(request: Request) -> str:
     """The language that the browser asks for."""
     return choose_language(request.headers.get("accept-language"))
+
+
+@cache
+def template() -> "Template":
+    """The template of the page, made when somebody first opens it."""
+    from jinja2 import Environment  # noqa: PLC0415 - only who opens the page pays for it
+
+    text = files("guildhouse").joinpath("accounts", "first_admin.html").read_text(encoding="utf-8")
+    return Environment(autoescape=True).from_string(text)

@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import Literal
 
 from sqlalchemy import bindparam, select
 
@@ -14,12 +13,12 @@ from guildhouse.accounts.api_key import ApiKey, api_keys
 from guildhouse.accounts.api_key import Create as NewKey
 from guildhouse.accounts.first_admin import first_admin_link
 from guildhouse.commands import migrating
+from guildhouse.commands.choices import Size
 from guildhouse.commands.community import BY_SLUG, DOMAIN, REASON, Hand, found, hire, organization, settle, track
 from guildhouse.commands.joining import Say
 from guildhouse.kernel import store
 from guildhouse.kernel.db import Database, Note
 
-Size = Literal["small", "large"]
 KEY = "demo"
 RECRUITER = f"ya-ting.wu{DOMAIN}"
 MODERATOR = f"grace.wanjiku{DOMAIN}"

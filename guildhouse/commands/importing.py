@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from guildhouse import app
 from guildhouse.accounts.session import BY_EMAIL
+from guildhouse.commands.choices import Policy
 from guildhouse.commands.joining import Say
 from guildhouse.config import Config
 from guildhouse.kernel import store
@@ -27,7 +28,6 @@ from guildhouse.kernel.importing.unpacking import upload_of
 from guildhouse.kernel.server import Server
 from guildhouse.kernel.tasks import Work
 
-Policy = Literal["ask", "skip", "change", "keep"]
 EVERY = 2  # seconds between two words about how far it is
 
 

@@ -3,9 +3,11 @@
 import pytest
 
 from guildhouse.accounts.secrets import (
+    NOBODYS_HASH,
     checksum,
     hash_password,
     hash_token,
+    hasher,
     looks_like_key,
     new_key,
     new_token,
@@ -29,6 +31,13 @@ async def test_a_password_fits_its_own_hash_only() -> None:
 def test_a_damaged_hash_fits_nothing(damaged: str) -> None:
     assert not verify("", damaged)
     assert not verify("x", damaged)
+
+
+def test_who_has_no_account_is_checked_as_slowly_as_anybody() -> None:
+    assert not hasher.check_needs_rehash(NOBODYS_HASH), (
+        "made with other parameters than those of accounts: make one anew"
+    )
+    assert not verify("", NOBODYS_HASH)
 
 
 def test_tokens_have_256_bits_and_leave_a_hash() -> None:

@@ -3,10 +3,9 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.resources import files
-from typing import Any
-
-from jinja2 import Environment
+from typing import TYPE_CHECKING, Any
 
 from guildhouse.accounts.leaving.takeout import Takeout
 from guildhouse.accounts.person import Person
@@ -16,9 +15,9 @@ from guildhouse.kernel.exporting.words import field_of, noun_of
 from guildhouse.kernel.i18n import LANGUAGES, translated
 from guildhouse.kernel.resource import Resource
 
-page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
-    files("guildhouse").joinpath("accounts", "leaving", "takeout.html").read_text(encoding="utf-8")
-)
+if TYPE_CHECKING:
+    from jinja2 import Template
+
 MOST_COLUMNS, LONGEST = 6, 300
 MOMENT = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(?:\.\d+)?Z$")
 # What the page says, in English; other languages have a section of this name in their catalogue.
@@ -60,7 +59,16 @@ def page_of(
     languages = sorted(LANGUAGES, key=lambda each: each != row.language)
     parts = [part_of(person, leaves, row, config, language) for language in languages]
     brought = [each for each in entries if each["path"].startswith("files/")]
-    return page.render(parts=parts, language=row.language, files=brought)
+    return template().render(parts=parts, language=row.language, files=brought)
+
+
+@cache
+def template() -> "Template":
+    """The template of the page, made for the first archive."""
+    from jinja2 import Environment  # noqa: PLC0415 - only archives pay for it
+
+    text = files("guildhouse").joinpath("accounts", "leaving", "takeout.html").read_text(encoding="utf-8")
+    return Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(text)
 
 
 def part_of(person: Person, leaves: Sequence[Leaf], row: Takeout, config: Config, language: str) -> dict[str, Any]:

@@ -8,13 +8,12 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from inspect import cleandoc
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
 from guildhouse.config import Config
@@ -31,6 +30,9 @@ from guildhouse.kernel.manifest import House
 from guildhouse.kernel.may import Predicate, nobody
 from guildhouse.kernel.resource import Resource, Verb
 from guildhouse.kernel.server import Server
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 STYLE = "style.css"
 CACHED = {"Cache-Control": "public, max-age=300"}
@@ -51,15 +53,21 @@ def pretty(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-TEMPLATES = Environment(
-    loader=PackageLoader("guildhouse.kernel.document"),
-    autoescape=select_autoescape(("html",)),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-)
-TEMPLATES.filters |= {"prose": prose, "cell": cell}
+@cache
+def templates() -> "Environment":
+    """The templates of the pages, made ready when somebody first opens one."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape  # noqa: PLC0415 - readers pay
+
+    made = Environment(
+        loader=PackageLoader("guildhouse.kernel.document"),
+        autoescape=select_autoescape(("html",)),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.filters |= {"prose": prose, "cell": cell}
+    return made
 
 
 class Docs:
@@ -68,7 +76,11 @@ class Docs:
     def __init__(self, house: House, doors: Sequence[Door]) -> None:
         self.house = house
         self.doors = doors
-        self.schemas = Schemas(house, doors)
+
+    @cached_property
+    def schemas(self) -> Schemas:
+        """The shapes as JSON schemas; a server makes them for the first reader, not at its start."""
+        return Schemas(self.house, self.doors)
 
     @cached_property
     def sheets(self) -> Mapping[str, "Sheet"]:
@@ -327,12 +339,12 @@ def add_document(routes: APIRouter, server: Server, doors: Sequence[Door]) -> No
 
 def style() -> Response:
     """The one stylesheet."""
-    return Response(TEMPLATES.get_template(STYLE).render(), media_type="text/css", headers=CACHED)
+    return Response(templates().get_template(STYLE).render(), media_type="text/css", headers=CACHED)
 
 
 def shown(template: str, docs: Docs, config: Config, **values: Any) -> str:
     """A page."""
-    return TEMPLATES.get_template(template).render(docs=docs, name=config.name, **values)
+    return templates().get_template(template).render(docs=docs, name=config.name, **values)
 
 
 def overview(docs: Docs, config: Config) -> str:
@@ -366,7 +378,7 @@ def reference(house: House, doors: Sequence[Door]) -> dict[str, str]:
     docs = Docs(house, doors)
 
     def file(template: str, **values: Any) -> str:
-        return TEMPLATES.get_template(template).render(docs=docs, **values)
+        return templates().get_template(template).render(docs=docs, **values)
 
     sheets = {f"{noun}.md": file("resource.md", sheet=sheet) for noun, sheet in docs.sheets.items()}
     return {"README.md": file("overview.md"), "errors.md": file("problems.md"), "boot.md": file("boot.md"), **sheets}

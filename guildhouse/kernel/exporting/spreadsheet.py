@@ -11,8 +11,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import xlsxwriter  # type: ignore[import-untyped]
-
 from guildhouse.kernel.exporting.fetching import fetched_rows
 from guildhouse.kernel.exporting.snapshot import Snapshot
 from guildhouse.kernel.exporting.telling import Telling
@@ -40,6 +38,8 @@ class Book:
     """A workbook that is being written, one row after the other."""
 
     def __init__(self, path: Path, title: str, names: Sequence[str]) -> None:
+        import xlsxwriter  # type: ignore[import-untyped]  # noqa: PLC0415 - only workbooks pay for it
+
         self.book = xlsxwriter.Workbook(str(path), {**SETTINGS, "tmpdir": str(path.parent)})
         self.book.set_properties({"title": title})
         self.sheet = self.book.add_worksheet(sheet_name(title))
