@@ -197,6 +197,8 @@ def lag(token: str, ids: Sequence[str], seconds: int = 15, rate: int = 200) -> l
     writer.start()
     while writer.is_alive():
         time.sleep(0.1)
+        if not committed:
+            continue
         word, since = committed[-1]
         while not asking.get(f"/v1/jobs?limit=1&fields=id&q=title:{word}")["data"]:
             time.sleep(0.005)
@@ -252,7 +254,7 @@ def main() -> None:
         up = ["-m", "guildhouse", "up", "--port", str(GUILDHOUSE[1])]
         with server(up, GUILDHOUSE[1], GUILDHOUSE_LOG_LEVEL="error", **settings):
             asking, start = Asking(prepared.token), time.perf_counter()
-            while asking.get("/v1/jobs?limit=1&q=x")["search"]["engine"] != "index":
+            while asking.get("/ready")["checks"]["search"]["detail"]["engine"] != "index":
                 time.sleep(0.5)
             print(f"first index: {jobs / (time.perf_counter() - start):.0f} jobs a second", flush=True)
             directory = next((place / "search").glob("*-*-*"))

@@ -202,7 +202,9 @@ async def emptied(server: Server) -> None:
     server.ear.heard.clear()
     server.identity.memory.forget_all()  # type: ignore[attr-defined]
     if indexes := server.search.indexes:
-        for index in indexes.indexes.values():
+        for index in (
+            each for each in indexes.indexes.values() if each.searcher.num_docs > 1
+        ):  # one says where it stands
             await asyncio.to_thread(index.empty, Stand(server.search.epoch, server.search.pos, READY))
 
 

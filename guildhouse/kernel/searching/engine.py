@@ -28,8 +28,8 @@ BUDGET = 2.0  # seconds of one search in the index or in the database
 class SearchTooSlow(BadRequest):
     """This search was stopped after {seconds} seconds. Use fewer words, or longer ones, or add a filter."""
 
-    def __init__(self) -> None:
-        super().__init__(seconds=int(BUDGET))
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds=round(seconds))
 
 
 class Engine:
@@ -77,7 +77,7 @@ class Engine:
         try:
             return await asyncio.wait_for(asyncio.to_thread(lambda: [search(each) for each in chosen]), BUDGET)
         except TimeoutError as error:
-            raise SearchTooSlow from error
+            raise SearchTooSlow(BUDGET) from error
         except asyncio.CancelledError:
             raise
         except BaseException as error:

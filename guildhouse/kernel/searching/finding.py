@@ -26,6 +26,7 @@ from guildhouse.kernel.searching.sought import Sought
 from guildhouse.kernel.select import LIVE, Listing, Page, columns_for, fetch_page, numbered, statement, visible
 
 INDEX, DATABASE = "index", "database"
+PATIENCE = 10.0  # seconds of a search without an index: it reads the text of every row
 
 
 @dataclass
@@ -100,7 +101,8 @@ class Finding:
         """The page as the database finds it, in the list's own order."""
         where = (*self.listing.where, words_condition(self.resource, self.asked, self.actor.scopes))
         listing = replace(self.listing, where=where)
-        return Found(await within_budget(fetch_page(self.connection, self.resource, self.actor, listing)), DATABASE)
+        page = fetch_page(self.connection, self.resource, self.actor, listing)
+        return Found(await within_budget(page, PATIENCE), DATABASE)
 
     async def page_of(self, ranking: Ranking, start: int, key: str) -> Found:
         """The rows of a ranking from a place on, as many as a page has."""
@@ -202,9 +204,10 @@ class Finding:
         ranking.hits = kept if self.sought.by_relevance else sorted(kept, key=lambda hit: place[hit.row_id])
 
 
-async def within_budget(work: Any) -> Any:
+async def within_budget(work: Any, seconds: float | None = None) -> Any:
     """What a statement of a search gives. Raises `SearchTooSlow`; the driver cancels the statement."""
+    seconds = BUDGET if seconds is None else seconds
     try:
-        return await asyncio.wait_for(work, BUDGET)
+        return await asyncio.wait_for(work, seconds)
     except TimeoutError as error:
-        raise SearchTooSlow from error
+        raise SearchTooSlow(seconds) from error

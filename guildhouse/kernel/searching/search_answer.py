@@ -8,6 +8,7 @@ from guildhouse.kernel.row import Values
 from guildhouse.kernel.searching.counting import Counting
 from guildhouse.kernel.searching.finding import DATABASE, Finding, Found
 from guildhouse.kernel.searching.highlights import highlight, marked
+from guildhouse.kernel.searching.ranking import Ranking
 from guildhouse.kernel.searching.search_index import SearchIndex
 from guildhouse.kernel.searching.spelling import did_you_mean
 
@@ -33,15 +34,17 @@ async def how_found(finding: Finding, found: Found, language: str) -> dict[str, 
     """By what, and whether the words were those that people write."""
     if found.engine == DATABASE:
         return {"engine": DATABASE, "notice": notice("building" if finding.is_in_index else "trash", language)}
-    ranking = found.ranking
-    assert ranking
-    told: dict[str, Any] = {"engine": found.engine, "any_word": ranking.any_word, "did_you_mean": None}
+    assert found.ranking
+    spelled = None if finding.listing.cursor else await spelled_right(finding, found.ranking)
+    return {"engine": found.engine, "any_word": found.ranking.any_word, "did_you_mean": spelled}
+
+
+async def spelled_right(finding: Finding, ranking: Ranking) -> str | None:
+    """The query as others would have written it, where nobody has written a word of it, or nothing is found."""
     doubtful = ranking.mistyped or ([] if ranking.hits else [each.said for each in finding.asked.needed])
-    if doubtful and finding.listing.cursor is None:
-        told["did_you_mean"] = await finding.engine.run(
-            finding.resource.name, lambda index: meant(finding, index, doubtful)
-        )
-    return told
+    if not doubtful:
+        return None
+    return await finding.engine.run(finding.resource.name, lambda index: meant(finding, index, doubtful))
 
 
 def notice(why: str, language: str) -> str:

@@ -18,7 +18,7 @@ from guildhouse.kernel.searching.completing import Suggestion, complete, likelie
 from guildhouse.kernel.searching.finding import DATABASE, INDEX, Finding, Found
 from guildhouse.kernel.searching.heard import hear_search
 from guildhouse.kernel.searching.index_schema import Noun
-from guildhouse.kernel.searching.search_answer import hits, how_found, notice
+from guildhouse.kernel.searching.search_answer import hits, notice, spelled_right
 from guildhouse.kernel.searching.search_index import SearchIndex
 from guildhouse.kernel.searching.search_query import parse_query
 from guildhouse.kernel.searching.search_shapes import SearchResults, Suggestions
@@ -65,29 +65,35 @@ def refuse_others(call: Call, *known: str) -> None:
 
 
 async def search(call: Call) -> Answer:
-    """Search all nouns at once."""
+    """Search all nouns at once. What is nearly the same is told only where nobody has written the words themselves."""
     begun = perf_counter()
     refuse_others(call, "q", "kinds", "limit")
     nouns, limit, text = nouns_of(call), limit_of(call), call.param("q") or ""
     await wait_for_index(call)
-    groups: list[dict[str, Any]] = []
-    engine, why = INDEX, None
-    for noun in nouns:
-        found, told = await search_noun(call, noun, text, limit)
-        if found.engine == DATABASE:
-            engine, why = DATABASE, notice("building", call.language)
-        groups.append(told)
-    meant = next((each["did_you_mean"] for each in groups if each["did_you_mean"]), None)
+    looked = [await search_noun(call, noun, text, limit) for noun in nouns]
+    as_written = [each for each in looked if each[1].ranking and each[1].ranking.hits and not each[1].ranking.mistyped]
+    meant = None if as_written else await meant_in_any([(finding, found) for finding, found, _ in looked])
+    groups = [told for *_, told in as_written or looked]
     full = sorted((each for each in groups if each["hits"]), key=lambda each: -each["hits"][0]["score"])
     totals = [each["total"] for each in groups]
     found_in_all = None if None in totals else sum(totals)
     hear_search(call, None, begun, found_in_all, sum(len(each["hits"]) for each in groups))
+    engine = DATABASE if any(found.engine == DATABASE for _, found, _ in looked) else INDEX
+    why = notice("building", call.language) if engine == DATABASE else None
     body = {"data": full, "did_you_mean": meant, "engine": engine, "notice": why}
     return Answer(200, dumps(body), headers={"Cache-Control": "private, no-store"})
 
 
-async def search_noun(call: Call, noun: Noun, text: str, limit: int) -> tuple[Found, dict[str, Any]]:
-    """What is found of one noun."""
+async def meant_in_any(looked: Sequence[tuple[Finding, Found]]) -> str | None:
+    """The query as somebody wrote it of one of the nouns."""
+    for finding, found in looked:
+        if found.ranking and (spelled := await spelled_right(finding, found.ranking)):
+            return spelled
+    return None
+
+
+async def search_noun(call: Call, noun: Noun, text: str, limit: int) -> tuple[Finding, Found, dict[str, Any]]:
+    """What is found of one noun, and how it is told."""
     resource = noun.resource
     sought = Sought(parse_query(text, resource.find.text), (), highlights=True, by_relevance=True)
     fields = tuple(dict.fromkeys(["id", *(name for name in resource.find.text if name in resource.readable)]))
@@ -96,14 +102,13 @@ async def search_noun(call: Call, noun: Noun, text: str, limit: int) -> tuple[Fo
         finding = Finding(call.server.search, connection, resource, call.actor, listing, sought)
         found = await finding.find()
         rows = await rendered(call.server.house, connection, resource, call.actor, found.page.rows, listing.selection)
-    about = await how_found(finding, found, call.language)
-    return found, {
+    told = {
         "kind": resource.path,
         "total": found.total,
         "more": f"/v1/{resource.path}?{urlencode({'q': text})}",
-        "did_you_mean": about.get("did_you_mean"),
         "hits": [told_hit(noun, row, hit) for row, hit in zip(rows, hits(finding, found, rows), strict=True)],
     }
+    return finding, found, told
 
 
 def told_hit(noun: Noun, row: Mapping[str, Any] | Any, hit: Mapping[str, Any]) -> dict[str, Any]:

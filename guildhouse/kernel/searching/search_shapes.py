@@ -32,7 +32,6 @@ class KindFound(Shape):
     kind: str = Field(examples=["operations"])
     total: int | None = Field(examples=[12], description="null where the database searched in place of the index.")
     more: str = Field(examples=["/v1/jobs?q=nurse"])
-    did_you_mean: str | None = Field(examples=[None])
     hits: list[SearchHit]
 
 
