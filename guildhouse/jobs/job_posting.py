@@ -8,7 +8,7 @@ from guildhouse.jobs.job import Job, jobs, today_everywhere
 from guildhouse.jobs.open_jobs import as_html, last_moment, url_of
 from guildhouse.kernel.answer import Answer
 from guildhouse.kernel.door import Door
-from guildhouse.kernel.errors import Gone, NotFound, UnknownParameter
+from guildhouse.kernel.errors import Gone, NotFound
 from guildhouse.kernel.etag import matches, row_etag
 from guildhouse.kernel.following import read_or_follow
 from guildhouse.kernel.formats import ACCEPTED, by_weight, dumps
@@ -51,9 +51,7 @@ def wants_posting(call: Call) -> bool:
 
 async def read_posting(call: Call) -> Answer:
     """The posting of an open job of an organization; 410 when it is not open (any more)."""
-    for name, _ in call.query:
-        if name != "format":
-            raise UnknownParameter(name=name, known="format")
+    call.refuse_others(["format"])
     async with call.server.database.reading() as connection:
         record = await fetch_one(connection, jobs, call.actor, call.row_id, "*")
         if record is None or record["organization_id"] is None:

@@ -9,7 +9,7 @@ from pydantic import Field
 from guildhouse.jobs.job import jobs
 from guildhouse.kernel.answer import Answer
 from guildhouse.kernel.door import Door
-from guildhouse.kernel.errors import NotFound, UnknownParameter
+from guildhouse.kernel.errors import NotFound
 from guildhouse.kernel.etag import digest, matches
 from guildhouse.kernel.formats import dumps
 from guildhouse.kernel.may import anyone
@@ -45,8 +45,7 @@ class OccupationBody(Shape):
 
 async def read_occupation(call: Call) -> Answer:
     """An occupation, as the O*NET database and our supplement to it have it."""
-    if call.query:
-        raise UnknownParameter(name=call.query[0][0], known="none")
+    call.refuse_others([])
     body = await asyncio.to_thread(body_of, call.row_id)
     headers = {"ETag": f'"{digest(body.decode())}"', "Cache-Control": "public, max-age=86400"}
     if matches(call.header("if-none-match"), headers["ETag"]):

@@ -17,7 +17,7 @@ from guildhouse.jobs.job import Job, jobs, today_everywhere
 from guildhouse.kernel.answer import Answer
 from guildhouse.kernel.db import fetch
 from guildhouse.kernel.door import Door
-from guildhouse.kernel.errors import NotFound, UnknownParameter
+from guildhouse.kernel.errors import NotFound
 from guildhouse.kernel.etag import list_etag, matches
 from guildhouse.kernel.may import anyone
 from guildhouse.kernel.request import Call
@@ -81,9 +81,7 @@ def board_door(
 
 async def read_board(call: Call, known: frozenset[str]) -> Board | Answer:
     """The board of the organization in the address, or a 304 where the caller has it. Raises `NotFound`."""
-    for name, _ in call.query:
-        if name not in known:
-            raise UnknownParameter(name=name, known=", ".join(sorted(known)) or "none")
+    call.refuse_others(sorted(known))
     async with call.server.database.reading() as connection:
         found = await fetch(connection, ORGANIZATION, slug=call.row_id)
         if not found:

@@ -5,7 +5,7 @@ from pydantic import Field
 from guildhouse.jobs.job import jobs
 from guildhouse.kernel.answer import Answer
 from guildhouse.kernel.door import Door
-from guildhouse.kernel.errors import BadRequest, UnknownParameter
+from guildhouse.kernel.errors import BadRequest
 from guildhouse.kernel.formats import dumps
 from guildhouse.kernel.may import anyone
 from guildhouse.kernel.pages import parse_limit
@@ -44,13 +44,11 @@ class SuggestedPlaces(Shape):
 
 async def suggest_places(call: Call) -> Answer:
     """The towns that may be meant."""
-    for name in call.params:
-        if name not in ASKED:
-            raise UnknownParameter(name=name, known=", ".join(ASKED))
-    start, limit = call.param("q") or "", call.param("limit")
+    call.refuse_others(ASKED)
+    start = call.param("q") or ""
     if not start.strip():
         raise NothingTyped
-    most = min(parse_limit(limit), MOST) if limit else USUAL
+    most = parse_limit(call.param("limit") or None, USUAL, MOST)
     country = call.param("country")
     found = completed(start, country.upper() if country else None, most)
     towns = [

@@ -55,13 +55,13 @@ class Cursor:
     backwards: bool = False
 
 
-def parse_limit(text: str | None) -> int:
-    """The number of rows of a page, coerced down to the most."""
+def parse_limit(text: str | None, usual: int = DEFAULT_LIMIT, most: int = MOST) -> int:
+    """The number of rows of a page, the `usual` one where none is asked for, coerced down to the most."""
     if text is None:
-        return DEFAULT_LIMIT
+        return usual
     if not text.isascii() or not text.isdigit() or not 1 <= len(text) <= 9 or int(text) < 1:
         raise WrongLimit
-    return min(int(text), MOST)
+    return min(int(text), most)
 
 
 def parse_sort(

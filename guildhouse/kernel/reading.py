@@ -9,7 +9,7 @@ from guildhouse.kernel import pages
 from guildhouse.kernel.answer import Answer
 from guildhouse.kernel.asked_rows import asked_rows
 from guildhouse.kernel.db import Connection
-from guildhouse.kernel.errors import BadRequest, NotFound, Unavailable, UnknownParameter
+from guildhouse.kernel.errors import BadRequest, NotFound, Unavailable
 from guildhouse.kernel.etag import list_etag, matches, row_etag
 from guildhouse.kernel.fields import Selection, select_fields
 from guildhouse.kernel.filters import Condition
@@ -187,9 +187,7 @@ async def read_row(call: Call, resource: Resource[Any]) -> Answer:
 
 def row_selection(call: Call, resource: Resource[Any]) -> Selection:
     """The fields that a read of one row asks for; refuses other parameters."""
-    for name, _ in call.query:
-        if name not in ROW_PARAMETERS:
-            raise UnknownParameter(name=name, known=", ".join(sorted(ROW_PARAMETERS)))
+    call.refuse_others(sorted(ROW_PARAMETERS))
     return select_fields(call.server.house, resource, call.param("fields"), call.param("expand"))
 
 

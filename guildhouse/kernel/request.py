@@ -1,6 +1,6 @@
 """A request at a door: what was asked, by whom, and the parsed pieces that every door needs."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope
 
 from guildhouse.kernel.actor import ANONYMOUS, Actor
 from guildhouse.kernel.db import Note
-from guildhouse.kernel.errors import BadRequest, Fault, Invalid, TooLarge, UnsupportedMediaType
+from guildhouse.kernel.errors import BadRequest, Fault, Invalid, TooLarge, UnknownParameter, UnsupportedMediaType
 from guildhouse.kernel.i18n import choose_language
 
 if TYPE_CHECKING:
@@ -99,6 +99,13 @@ class Call:
     def params(self) -> dict[str, str]:
         """The parameters by name."""
         return dict(self.query)
+
+    def refuse_others(self, known: Iterable[str]) -> None:
+        """Raise `UnknownParameter` for the first parameter that is not among these."""
+        names = list(known)
+        for name, _ in self.query:
+            if name not in names:
+                raise UnknownParameter(name=name, known=", ".join(names) or "none")
 
     @cached_property
     def prefer(self) -> Mapping[str, str]:

@@ -17,6 +17,7 @@ from guildhouse.kernel.row import Row
 from guildhouse.kernel.stages import Stages
 
 if TYPE_CHECKING:
+    from guildhouse.kernel.actor import Actor
     from guildhouse.kernel.context import Context
 
 R = TypeVar("R", bound=Row)
@@ -190,6 +191,10 @@ class Resource(Generic[R]):
     def readable(self) -> tuple[str, ...]:
         """The fields of the read shape; each is a column."""
         return tuple(self.shapes.read.model_fields)
+
+    def is_open_to(self, actor: "Actor") -> bool:
+        """Whether somebody may open its list at all."""
+        return self.may.read(actor, None) and actor.can(f"{self.name}.read")
 
     @property
     def summary(self) -> str:

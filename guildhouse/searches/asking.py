@@ -5,7 +5,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from guildhouse.kernel import measures, nearby
-from guildhouse.kernel.actor import Actor
 from guildhouse.kernel.asked_rows import asked_rows
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import BadRequest, Denied, Fault, UnknownParameter, invalid, raise_if
@@ -35,7 +34,7 @@ def searchable(house: House) -> dict[str, Resource[Any]]:
 def asked_of(ctx: Context, noun: str) -> Resource[Any]:
     """The list that a search asks, if the actor may read it. Raises what `list_of` does, and `Denied`."""
     resource = list_of(ctx.house, noun)
-    if not may_read(ctx.actor, resource):
+    if not resource.is_open_to(ctx.actor):
         raise Denied
     return resource
 
@@ -48,11 +47,6 @@ def list_of(house: House, noun: str) -> Resource[Any]:
         names = ", ".join(each.path for each in known.values())
         raise invalid("/resource", "unknown-list", "there is no such list to search; there are: {known}", known=names)
     return resource
-
-
-def may_read(actor: Actor, resource: Resource[Any]) -> bool:
-    """Whether the actor may open a list at all."""
-    return resource.may.read(actor, None) and actor.can(f"{resource.name}.read")
 
 
 def check_query(house: House, resource: Resource[Any], query: Mapping[str, str]) -> None:

@@ -18,7 +18,6 @@ from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.searching.sought import PARAMETERS
 from guildhouse.kernel.select import fetch_one, fetch_page, rendered
 from guildhouse.kernel.shapes import Shape
-from guildhouse.searches.asking import may_read
 from guildhouse.searches.saved_search import saved_searches
 from guildhouse.searches.search_match import search_matches
 
@@ -60,7 +59,7 @@ def readable(call: Call, name: str) -> Resource[Any]:
     resource = call.server.house.resources.get(name)
     if resource is None:
         raise NotFound
-    if not may_read(call.actor, resource):
+    if not resource.is_open_to(call.actor):
         raise Denied
     return resource
 

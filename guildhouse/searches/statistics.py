@@ -8,7 +8,7 @@ from pydantic import Field
 
 from guildhouse.kernel.answer import Answer
 from guildhouse.kernel.door import Door
-from guildhouse.kernel.errors import BadRequest, UnknownParameter
+from guildhouse.kernel.errors import BadRequest
 from guildhouse.kernel.formats import dumps
 from guildhouse.kernel.may import anyone, holds
 from guildhouse.kernel.request import Call
@@ -110,9 +110,7 @@ async def read_statistics(call: Call) -> Answer:
 
 def days_of(call: Call) -> int:
     """How many days are asked for."""
-    for name, _ in call.query:
-        if name != "days":
-            raise UnknownParameter(name=name, known="days")
+    call.refuse_others(["days"])
     asked = call.param("days") or str(DAYS)
     if not (asked.isascii() and asked.isdecimal() and 1 <= int(asked[:6]) <= TALLY_DAYS):
         raise WrongDays(most=TALLY_DAYS)

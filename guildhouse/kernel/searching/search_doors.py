@@ -7,11 +7,11 @@ from urllib.parse import urlencode
 
 from guildhouse.kernel.answer import Answer
 from guildhouse.kernel.door import Door
-from guildhouse.kernel.errors import BadRequest, UnknownParameter
+from guildhouse.kernel.errors import BadRequest
 from guildhouse.kernel.fields import Selection
 from guildhouse.kernel.formats import dumps
 from guildhouse.kernel.may import anyone
-from guildhouse.kernel.pages import WrongLimit, parse_sort
+from guildhouse.kernel.pages import parse_limit, parse_sort
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.searching.completing import Suggestion, complete, likeliest
@@ -33,10 +33,16 @@ class UnknownKind(BadRequest):
     """`{name}` is not searched. These are, as far as you may read them: {known}."""
 
 
+def asked_of(call: Call) -> tuple[list[Noun], int, str]:
+    """The nouns to look into, how many of each, and the text. Raises for what is no parameter here, or a wrong one."""
+    call.refuse_others(("q", "kinds", "limit"))
+    return nouns_of(call), parse_limit(call.param("limit") or None, OF_EACH, MOST), call.param("q") or ""
+
+
 def nouns_of(call: Call) -> list[Noun]:
     """The nouns that `kinds=jobs,people` names, or all that the actor may read. Raises `UnknownKind`."""
     nouns = call.server.search.schema.nouns.values()
-    open_ = {each.resource.path: each for each in nouns if may_read(call, each.resource)}
+    open_ = {each.resource.path: each for each in nouns if each.resource.is_open_to(call.actor)}
     wanted = [each.strip() for each in (call.param("kinds") or "").split(",") if each.strip()]
     for name in wanted:
         if name not in open_:
@@ -44,31 +50,10 @@ def nouns_of(call: Call) -> list[Noun]:
     return [open_[name] for name in dict.fromkeys(wanted or open_)]
 
 
-def may_read(call: Call, resource: Resource[Any]) -> bool:
-    """Whether the list of a noun is open to the actor."""
-    return resource.may.read(call.actor, None) and call.actor.can(f"{resource.name}.read")
-
-
-def limit_of(call: Call) -> int:
-    """How many of each noun, coerced down to the most."""
-    text = call.param("limit") or str(OF_EACH)
-    if not text.isascii() or not text.isdigit() or not 1 <= len(text) <= 9 or int(text) < 1:
-        raise WrongLimit
-    return min(int(text), MOST)
-
-
-def refuse_others(call: Call, *known: str) -> None:
-    """Raise for a parameter that is none here."""
-    for name, _ in call.query:
-        if name not in known:
-            raise UnknownParameter(name=name, known=", ".join(known))
-
-
 async def search(call: Call) -> Answer:
     """Search all nouns at once. What is nearly the same is told only where nobody has written the words themselves."""
     begun = perf_counter()
-    refuse_others(call, "q", "kinds", "limit")
-    nouns, limit, text = nouns_of(call), limit_of(call), call.param("q") or ""
+    nouns, limit, text = asked_of(call)
     await wait_for_index(call)
     looked = [await search_noun(call, noun, text, limit) for noun in nouns]
     as_written = [each for each in looked if each[1].ranking and each[1].ranking.hits and not each[1].ranking.mistyped]
@@ -118,8 +103,7 @@ def told_hit(noun: Noun, row: Mapping[str, Any] | Any, hit: Mapping[str, Any]) -
 
 async def suggest(call: Call) -> Answer:
     """What may be about to be typed."""
-    refuse_others(call, "q", "kinds", "limit")
-    nouns, limit, text = nouns_of(call), limit_of(call), call.param("q") or ""
+    nouns, limit, text = asked_of(call)
 
     def look_up(index: SearchIndex) -> Sequence[Suggestion]:
         return complete(index, call.actor.scopes, text, limit)
