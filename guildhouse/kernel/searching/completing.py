@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from tantivy import Occur, Query
+from tantivy import Query
 
 from guildhouse.kernel.filters import values_known
 from guildhouse.kernel.searching.index_schema import Noun
-from guildhouse.kernel.searching.query_building import all_of, escaped, rows_seen
+from guildhouse.kernel.searching.query_building import all_of, beginning_with, rows_seen
 from guildhouse.kernel.searching.search_index import SearchIndex
 from guildhouse.kernel.searching.tokens import whole
 
@@ -56,9 +56,7 @@ class Completion:
         if not words or self.noun.values.get(self.noun.title) != "word":
             return
         schema, name = self.index.schema.built, f"{self.noun.name}~title"
-        parts = [Query.term_query(schema, name, each, "basic") for each in words[:-1]]
-        parts.append(Query.regex_query(schema, name, f"{escaped(words[-1])}.*"))
-        query = Query.boolean_query([(Occur.Must, each) for each in (self.seen, *parts)])
+        query = all_of([self.seen, beginning_with(schema, name, words)])
         field = {"field": f"{self.noun.name}={self.noun.title}", "size": self.limit}
         for bucket in self.index.searcher.aggregate(query, {"titles": {"terms": field}})["titles"]["buckets"]:
             yield self.suggestion(self.noun.title, bucket["key"], bucket["doc_count"])

@@ -3,7 +3,7 @@ again, by the scopes and by every filter, and has its values: an index that is b
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import asyncpg
@@ -29,15 +29,22 @@ INDEX, DATABASE = "index", "database"
 PATIENCE = 10.0  # seconds of a search without an index: it reads the text of every row
 
 
-@dataclass
+@dataclass(frozen=True)
 class Found:
-    """A page, how many rows there are in all where that is known, and how they were found."""
+    """A page, and the ranking that it is of; none where the database searched."""
 
     page: Page
-    engine: str = INDEX
-    total: int | None = None
     ranking: Ranking | None = None
-    scores: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def engine(self) -> str:
+        """What searched."""
+        return INDEX if self.ranking else DATABASE
+
+    @property
+    def total(self) -> int | None:
+        """How many rows there are in all, where that is known."""
+        return self.ranking.total if self.ranking else None
 
 
 @dataclass(frozen=True)
@@ -97,12 +104,19 @@ class Finding:
             key = self.engine.rankings.keep(ranking)
         return await self.page_of(ranking, start, key)
 
+    async def condition(self) -> Condition:
+        """The rows that are found as one more condition of a whole list: the best ones, as many as are ranked."""
+        ranking = await self.rank(DEEPEST)
+        if ranking is None:
+            return words_condition(self.resource, self.asked, self.actor.scopes)
+        return with_ids(ranking.ids)
+
     async def find_without_index(self) -> Found:
         """The page as the database finds it, in the list's own order."""
         where = (*self.listing.where, words_condition(self.resource, self.asked, self.actor.scopes))
         listing = replace(self.listing, where=where)
         page = fetch_page(self.connection, self.resource, self.actor, listing)
-        return Found(await within_budget(page, PATIENCE), DATABASE)
+        return Found(await within_budget(page, PATIENCE))
 
     async def page_of(self, ranking: Ranking, start: int, key: str) -> Found:
         """The rows of a ranking from a place on, as many as a page has."""
@@ -134,8 +148,7 @@ class Finding:
             next_ = Cursor((key, rows[-1][0] + 1, last.score, last.row_id))
         if rows and start > 0:
             previous = Cursor((key, max(0, rows[0][0] - limit), 0.0, ""))
-        scores = {ranking.hits[place].row_id: ranking.hits[place].score for place, _ in rows}
-        return Found(Page([record for _, record in rows], next_, previous), INDEX, ranking.total, ranking, scores)
+        return Found(Page([record for _, record in rows], next_, previous), ranking)
 
     async def rows_by_id(self, ids: Sequence[str]) -> dict[str, asyncpg.Record]:
         """Those of the rows that the actor sees and that fulfil all conditions, by id."""
@@ -143,7 +156,7 @@ class Finding:
         if columns != "*":
             text = [f'"{name}"' for name in self.resource.find.text] if self.sought.highlights else []
             columns = ", ".join(dict.fromkeys(['"id"', *columns.split(", "), *text]))
-        where = (Condition("id = ANY(?)", (list(ids),)), visible(self.actor), *self.listing.where)
+        where = (with_ids(ids), visible(self.actor), *self.listing.where)
         sql, values = statement(self.resource, columns, where, self.listing.around)
         records = await within_budget(self.connection.fetch(numbered(sql), *values))
         return {record["id"]: record for record in records}
@@ -194,14 +207,18 @@ class Finding:
 
     async def judge(self, ranking: Ranking) -> None:
         """Let the database judge the hits by all conditions, and sort them where it is not relevance that counts."""
-        ids = [hit.row_id for hit in ranking.hits]
-        where = (Condition("id = ANY(?)", (ids,)), visible(self.actor), *self.listing.where)
+        where = (with_ids(ranking.ids), visible(self.actor), *self.listing.where)
         sql, values = statement(self.resource, "id", where, self.listing.around)
         terms = ", ".join(each.sql(False) for each in self.listing.order)
         records = await within_budget(self.connection.fetch(numbered(f"{sql} ORDER BY {terms}"), *values))
         place = {record["id"]: n for n, record in enumerate(records)}
         kept = [hit for hit in ranking.hits if hit.row_id in place]
         ranking.hits = kept if self.sought.by_relevance else sorted(kept, key=lambda hit: place[hit.row_id])
+
+
+def with_ids(ids: Sequence[str]) -> Condition:
+    """The rows of these ids."""
+    return Condition("id = ANY(?)", (list(ids),))
 
 
 async def within_budget(work: Any, seconds: float | None = None) -> Any:

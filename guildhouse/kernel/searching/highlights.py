@@ -7,7 +7,7 @@ from typing import Any
 
 from guildhouse.kernel.manifest import Synonyms
 from guildhouse.kernel.searching.query_building import LONGEST_PHRASE, no_synonyms
-from guildhouse.kernel.searching.search_query import Asked, Term
+from guildhouse.kernel.searching.search_query import Asked, Term, said_together
 from guildhouse.kernel.searching.tokens import HAN, plain, simplified, stem, stems
 
 WORD = re.compile(r"[^\W_]+[+#]*")
@@ -41,11 +41,10 @@ def marked(asked: Asked, synonyms: Synonyms = no_synonyms) -> Marked:
 
 def phrases_of(terms: Sequence[Term]) -> Iterator[str]:
     """What may have synonyms: each term, and as many as follow one another."""
-    plain_ones = [each for each in terms if not (each.column or each.begins or each.exact)]
-    for start in range(len(plain_ones)):
-        for end in range(start + 1, min(len(plain_ones), start + LONGEST_PHRASE) + 1):
-            blank = "" if plain_ones[start].is_chinese else " "
-            yield blank.join(each.said for each in plain_ones[start:end]).lower()
+    words = [each for each in terms if each.is_plain]
+    for start in range(len(words)):
+        for end in range(start + 1, min(len(words), start + LONGEST_PHRASE) + 1):
+            yield said_together(words[start:end])
 
 
 def highlight(text: Any, marks: Marked) -> dict[str, Any] | None:

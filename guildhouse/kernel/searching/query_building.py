@@ -14,8 +14,8 @@ from tantivy import Occur, Query, Schema
 from guildhouse.kernel.manifest import Synonyms
 from guildhouse.kernel.searching.index_schema import CIRCLE, EYES, SCOPES, Noun
 from guildhouse.kernel.searching.search_index import SearchIndex
-from guildhouse.kernel.searching.search_query import Asked, Term
-from guildhouse.kernel.searching.tokens import stems
+from guildhouse.kernel.searching.search_query import Asked, Term, said_together
+from guildhouse.kernel.searching.tokens import errors_in, stems
 
 BOOSTS = {"A": 0.2, "B": 0.1}
 FEW_WORDS = 4  # what is longer is a text rather than a query
@@ -24,7 +24,6 @@ NEIGHBOURS = 0.1  # two words of the query that follow one another in a title
 MEANT = 0.6  # a synonym counts less than the word
 MISTYPED = 0.5
 FEW_SCOPES = 12  # up to so many, a union of terms is quicker than a set of them
-SHORTEST = 4  # letters: a shorter word is no typing error
 LONGEST_PHRASE = 4  # words of what may have a synonym
 
 Clause = tuple[Occur, Query]
@@ -99,7 +98,7 @@ class QueryBuilder:
             length, others = self.meant(needed[start:])
             terms = needed[start : start + length]
             own = [self.one(each) for each in terms]
-            said = own[0] if length == 1 else Query.boolean_query([(Occur.Must, each) for each in own])
+            said = own[0] if length == 1 else all_of(own)
             yield Query.disjunction_max_query([said, *map(self.alternative, others)]) if others else said
             start += length
 
@@ -108,9 +107,8 @@ class QueryBuilder:
         plain = terms[:LONGEST_PHRASE]
         for length in range(len(plain), 0, -1):
             group = plain[:length]
-            if all(not (each.column or each.begins or each.exact or each.either) for each in group):
-                blank = "" if group[0].is_chinese else " "
-                others = self.synonyms(blank.join(each.said for each in group).lower())
+            if all(each.is_plain for each in group):
+                others = self.synonyms(said_together(group))
                 if narrow := [each for each in others if not is_part(each, group)]:
                     return length, narrow
         return 1, ()
@@ -138,13 +136,13 @@ class QueryBuilder:
         if not self.is_mistyped(term, name, word):
             return found
         self.mistyped.append(term.said)
-        near = Query.fuzzy_term_query(self.schema, name, word, 2 if len(word) > 7 else 1)
+        near = Query.fuzzy_term_query(self.schema, name, word, errors_in(word))
         return Query.boost_query(near, MISTYPED)
 
     def is_mistyped(self, term: Term, name: str, word: str) -> bool:
         """Whether a word may be a typing error: nobody has written it."""
-        may_be = self.forgiving and not (term.exact or term.column or term.excluded) and len(word) >= SHORTEST
-        return may_be and not self.index.searcher.doc_freq(name, word)
+        may_be = self.forgiving and not (term.exact or term.column or term.excluded)
+        return bool(may_be and errors_in(word)) and not self.index.searcher.doc_freq(name, word)
 
     def kept(self, name: str) -> str:
         """What a field keeps of each word."""
@@ -154,8 +152,8 @@ class QueryBuilder:
         """A phrase in a field; where a column keeps no places of words, all of them in it, and the phrase in all text."""
         if self.kept(name) == "position" or len(term.words) == 1:
             return self.phrase(name, term.words)
-        words = [(Occur.Must, Query.term_query(self.schema, name, each, "basic")) for each in term.words]
-        return Query.boolean_query([*words, (Occur.Must, self.phrase(self.noun.name, term.words))])
+        words = [Query.term_query(self.schema, name, each, "basic") for each in term.words]
+        return all_of([*words, self.phrase(self.noun.name, term.words)])
 
     def phrase(self, name: str, words: Sequence[str]) -> Query:
         """Words that follow one another."""
@@ -176,11 +174,7 @@ class QueryBuilder:
 
     def beginning(self, term: Term) -> Query:
         """Words that begin like this, among the titles and names."""
-        *before, last = term.words
-        field_ = f"{self.noun.name}~whole"
-        parts = [Query.term_query(self.schema, field_, each, "basic") for each in before]
-        parts.append(Query.regex_query(self.schema, field_, f"{escaped(last)}.*"))
-        return Query.boolean_query([(Occur.Must, each) for each in parts])
+        return beginning_with(self.schema, f"{self.noun.name}~whole", term.words)
 
     def favours(self, needed: Sequence[Term]) -> Iterator[Query]:
         """What makes a row come earlier: words in a column of weight, and neighbours in the title."""
@@ -241,6 +235,9 @@ def seen_by(schema: Schema, scopes: Collection[str], field_: str = SCOPES) -> Qu
     return Query.term_set_query(schema, field_, list(scopes))
 
 
-def escaped(text: str) -> str:
-    """The text with the signs of a regular expression taken literally; its words have none but + and #."""
-    return text.replace("+", r"\+").replace("#", r"\#")
+def beginning_with(schema: Schema, name: str, words: Sequence[str]) -> Query:
+    """All of these whole words, of which the last one may go on."""
+    *before, last = words
+    begins = last.replace("+", r"\+").replace("#", r"\#")  # a word has no other signs of a regular expression
+    parts = [Query.term_query(schema, name, each, "basic") for each in before]
+    return all_of([*parts, Query.regex_query(schema, name, f"{begins}.*")])

@@ -26,9 +26,14 @@ class Ranking:
     mistyped: list[str] = field(default_factory=list)
     scopes: frozenset[str] = frozenset()  # of whom it was made for
 
+    @property
+    def ids(self) -> list[str]:
+        """The rows in their order."""
+        return [hit.row_id for hit in self.hits]
+
     def extend(self, further: "Ranking") -> None:
         """Go on with the hits of a deeper ranking that are not here yet."""
-        known = {hit.row_id for hit in self.hits}
+        known = set(self.ids)
         self.hits.extend(hit for hit in further.hits if hit.row_id not in known)
         self.whole = True
 

@@ -60,6 +60,7 @@ def meant(finding: Finding, index: SearchIndex, words: Sequence[str]) -> str | N
 def hits(finding: Finding, found: Found, rows: Sequence[Values]) -> list[dict[str, Any]]:
     """How well each row fits, and where the words are in the text that the actor sees of it."""
     marks = marked(finding.asked, finding.engine.house.synonyms_of)
+    scores = {hit.row_id: hit.score for hit in found.ranking.hits} if found.ranking else {}
     told = []
     for row, record in zip(rows, found.page.rows, strict=True):
         shown = {
@@ -67,7 +68,7 @@ def hits(finding: Finding, found: Found, rows: Sequence[Values]) -> list[dict[st
         }
         places = {name: highlight(value, marks) for name, value in shown.items()}
         kept = {name: place for name, place in places.items() if place}
-        told.append({"id": record["id"], "score": round(found.scores.get(record["id"], 0.0), 4), "highlights": kept})
+        told.append({"id": record["id"], "score": round(scores.get(record["id"], 0.0), 4), "highlights": kept})
     return told
 
 

@@ -11,7 +11,6 @@ from guildhouse.kernel.pages import parse_sort
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.searching.engine import Engine
 from guildhouse.kernel.searching.finding import Finding
-from guildhouse.kernel.searching.plain_search import words_condition
 from guildhouse.kernel.searching.ranking import DEEPEST
 from guildhouse.kernel.searching.search_query import parse_query
 from guildhouse.kernel.searching.sought import Sought
@@ -27,8 +26,4 @@ async def search_conditions(
         return []
     sought = Sought(parse_query(text, resource.find.text), (), highlights=False, by_relevance=True)
     listing = Listing(Selection(("id",)), (LIVE,), parse_sort(resource, None), DEEPEST)
-    finding = Finding(engine, connection, resource, actor, listing, sought)
-    ranking = await finding.rank(DEEPEST)
-    if ranking is None:
-        return [words_condition(resource, finding.asked, actor.scopes)]
-    return [Condition("id = ANY(?)", ([hit.row_id for hit in ranking.hits],))]
+    return [await Finding(engine, connection, resource, actor, listing, sought).condition()]

@@ -8,6 +8,7 @@ from tantivy import FieldType, Occur, Query, Schema
 
 from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.searching.index_schema import NounSchema, as_indexed
+from guildhouse.kernel.searching.query_building import all_of
 from guildhouse.kernel.select import LIVE
 
 
@@ -49,8 +50,7 @@ class Field:
 
     def all_of(self, values: Sequence[Any]) -> Query:
         """All of these words."""
-        terms = [Query.term_query(self.schema, self.name, each, "basic") for each in values]
-        return Query.boolean_query([(Occur.Must, each) for each in terms])
+        return all_of([Query.term_query(self.schema, self.name, each, "basic") for each in values])
 
     def between(self, low: Any, high: Any, *, with_low: bool = True, with_high: bool = True) -> Query:
         """A number in a range; None is no end."""

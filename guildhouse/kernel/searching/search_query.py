@@ -55,6 +55,17 @@ class Term:
         """Whether it is of Chinese signs."""
         return bool(HAN.search(self.said))
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is just a word, so that another word may be meant by it."""
+        return not (self.column or self.begins or self.exact or self.either)
+
+
+def said_together(terms: Sequence[Term]) -> str:
+    """Terms that follow one another as one phrase, as synonyms are asked for."""
+    blank = "" if terms[0].is_chinese else " "
+    return blank.join(each.said for each in terms).lower()
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:

@@ -8,10 +8,9 @@ from tantivy import Query
 
 from guildhouse.kernel.searching.query_building import all_of, text_seen
 from guildhouse.kernel.searching.search_index import SearchIndex
-from guildhouse.kernel.searching.tokens import whole
+from guildhouse.kernel.searching.tokens import errors_in, whole
 
 LOOKED_AT = 5_000  # words that begin alike
-SHORTEST, LONG = 4, 8  # letters: a word as short is no typing error, in one as long there may be two
 
 
 def did_you_mean(index: SearchIndex, scopes: Collection[str], text: str, words: Sequence[str]) -> str | None:
@@ -28,9 +27,9 @@ def did_you_mean(index: SearchIndex, scopes: Collection[str], text: str, words: 
 def near(index: SearchIndex, seen: Query, word: str) -> list[tuple[int, int, str]]:
     """The words of a noun's titles that come near, with how far they are, the more frequent first among those as near."""
     said = "".join(whole(word))
-    if len(said) < SHORTEST:
+    most = errors_in(said)
+    if not most:
         return []
-    most = 2 if len(said) >= LONG else 1
     found = []
     for begin in dict.fromkeys((said[0], said[1])):  # the first letter, and the second, should the first be too much
         known = index.searcher.terms_with_prefix(f"{index.schema.noun.name}~whole", begin, seen, LOOKED_AT)

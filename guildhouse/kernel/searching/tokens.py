@@ -16,6 +16,7 @@ HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff
 # In text whose separators are blanks: `+` and `#` that end no word, and the end of those that do, where the next begins.
 MISPLACED = re.compile(r"(?<!\S)[+#]+|(?<=[+#])(?=[^\s+#])")
 LONGEST = 60  # letters of a word; what is longer is not language
+SHORT, LONG = 4, 8  # letters of a word in which there may be a typing error, or two
 STEMS, WHOLE, RAW = "stems", "whole", "raw"
 # Words that say nothing of what is looked for, unless they stand in capitals (IT) or alone.
 EMPTY = frozenset(
@@ -105,6 +106,11 @@ def stem(word: str) -> str:
     """One word as it is looked up."""
     found = analyzers()[STEMS].analyze(apart(word))
     return found[0] if len(found) == 1 else word
+
+
+def errors_in(word: str) -> int:
+    """How many typing errors a word may have: none in a short one, two in a long one."""
+    return 0 if len(word) < SHORT else 1 if len(word) < LONG else 2
 
 
 def coarse(run: str) -> Sequence[str]:
