@@ -4,6 +4,7 @@ The position of the log that the index has come to is a document of the index it
 it stands for: whatever kills the process, the index and its position agree.
 """
 
+import asyncio
 import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
@@ -24,6 +25,10 @@ T = TypeVar("T")
 NICENESS = 10
 HEAP = 32_000_000  # bytes that a writer gathers before it writes a segment
 READY, BUILDING = "ready", "building"
+
+
+class IndexDamaged(OSError):
+    """Tantivy panicked over the files of an index."""
 
 
 class Hit(NamedTuple):
@@ -151,6 +156,16 @@ class SearchIndex:
     def let_go(self) -> None:
         """Let go of the writer without waiting for anything."""
         self._writer = None
+
+
+async def in_thread(work: Callable[..., T], *args: Any) -> T:
+    """What is done with an index, in a thread. Raises `IndexDamaged` where tantivy panics, which is no Exception."""
+    try:
+        return await asyncio.to_thread(work, *args)
+    except BaseException as error:
+        if type(error).__name__ == "PanicException":
+            raise IndexDamaged(str(error)) from error
+        raise
 
 
 def remove_files(path: Path) -> None:

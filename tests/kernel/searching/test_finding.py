@@ -271,3 +271,14 @@ async def test_one_of_several_people_finds_others_by_what_they_let_them_see(cast
     assert await finders("weaving") == [1, 1]
     assert await finders("bassoon") == [1, 0]
     assert await finders("ada+weaving") == [1, 1]
+
+
+async def test_words_are_highlighted_in_the_trash_too_and_in_columns_that_are_not_answered(cast: Cast) -> None:
+    await opened(cast, JOBS)
+    (watch,) = (await found(cast.ada, "q=watch"))["data"]
+    gone = await cast.ada.delete(f"/v1/jobs/{watch['id']}")
+    assert gone.status_code == 204, gone.text
+    body = await found(cast.ada, "q=watch&trash=only&highlights=true&fields=city")
+    assert body["data"] == [{"city": None}]
+    assert body["search"]["hits"][0]["id"] == watch["id"]
+    assert body["search"]["hits"][0]["highlights"]["title"]["marks"] == [[6, 11]]
