@@ -46,7 +46,7 @@ def anywhere(resource: Resource[Any], term: Term) -> Condition:
 
 def text_sql(column: sa.Column[Any]) -> str:
     """SQL of a column's text."""
-    return f"array_to_string(\"{column.name}\", ' ')" if isinstance(column.type, sa.ARRAY) else f'"{column.name}"'
+    return f"array_to_string(\"{column.name}\", ' | ')" if isinstance(column.type, sa.ARRAY) else f'"{column.name}"'
 
 
 def forms(term: Term) -> list[str]:

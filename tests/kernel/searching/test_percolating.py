@@ -1,5 +1,6 @@
 """Rows are asked which queries find them."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -35,8 +36,8 @@ ROWS = [
 ]
 
 
-def found(query: str, *scopes: str) -> list[int]:
-    percolator = Percolator(SCHEMA, JOBS, ROWS)
+def found(query: str, *scopes: str, rows: Sequence[dict[str, Any]] = ROWS) -> list[int]:
+    percolator = Percolator(SCHEMA, JOBS, rows)
     ids = percolator.found_by(parse_query(query, JOBS.text), scopes or ("public",))
     return sorted(UUID(each).int for each in ids)
 
@@ -45,6 +46,29 @@ def test_a_query_finds_the_rows_that_it_fits() -> None:
     assert found("nurse") == [1]
     assert found("nurse -registered") == []
     assert found("carpenter") == []
+
+
+PARTED = [
+    record(1, title="Clerk", skills=["machine learning", "data"], description="We cook\n- and serve\n\nEvery day"),
+    record(2, title="文員", skills=["機器學習", "資料"], description="上大學，生活好\n\n安全地工作"),
+]
+
+
+def test_no_phrase_runs_over_from_one_item_or_paragraph_to_the_next() -> None:
+    for phrase in ("machine learning", "we cook", "and serve", "every day"):
+        assert found(f'"{phrase}"', rows=PARTED) == found(f'"{phrase}" clerk', rows=PARTED) == [1]
+    for phrase in ("learning data", "skills:learning data", "cook and", "serve every"):
+        assert found(f'"{phrase}"', rows=PARTED) == []
+    assert found('skills:"machine learning"', rows=PARTED) == [1]
+    assert found('skills:"learning data"', rows=PARTED) == []
+
+
+def test_no_chinese_phrase_or_word_does_so_either() -> None:
+    assert (
+        found('"機器學習"', rows=PARTED) == found("机器学习", rows=PARTED) == found('"安全地工作"', rows=PARTED) == [2]
+    )
+    assert found('"學習資料"', rows=PARTED) == found('"好安全"', rows=PARTED) == []
+    assert found("學生", rows=PARTED) == []
 
 
 def test_only_for_who_sees_them() -> None:
