@@ -108,7 +108,7 @@ async def prepare(
         await connection.execute("VACUUM ANALYZE")
         place = await connection.fetchrow(
             "SELECT posted_at, id FROM jobs ORDER BY posted_at DESC, id DESC OFFSET $1 LIMIT 1",
-            min(DEEP, jobs // 2) - 1,
+            max(0, min(DEEP, jobs // 2) - 1),
         )
         ids = [r["id"] for r in await connection.fetch("SELECT id FROM jobs ORDER BY md5(id::text) LIMIT 5000")]
     await database.close()

@@ -16,6 +16,7 @@ from guildhouse.accounts.identity import Accounts
 from guildhouse.config import Config
 from guildhouse.jobs import pay_rates
 from guildhouse.kernel import health, operation, telemetry
+from guildhouse.kernel.at_hand import Loader
 from guildhouse.kernel.backing import backup, taking
 from guildhouse.kernel.db import Database
 from guildhouse.kernel.document import docs_pages
@@ -127,7 +128,7 @@ async def spine(server: Server, wake: Wake) -> AsyncIterator[None]:
     loops = [ReaderLoop(reader, server.database, wake) for reader in (feeder(HOUSE), *HOUSE.readers)]
     workers = [Workers(server)] if server.config.workers == "inside" else []
     follower = IndexFollower(server.search, server.database, wake, server.config.data / "search")
-    running: list[Runs] = [wake, sequencer, server.tail, follower, EarLoop(server), *loops, *workers]
+    running: list[Runs] = [wake, sequencer, server.tail, follower, EarLoop(server), *loops, *workers, Loader(HOUSE)]
     tasks = [asyncio.create_task(each.run(stop), name=type(each).__name__) for each in running]
     try:
         yield

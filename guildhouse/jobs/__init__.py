@@ -7,6 +7,7 @@ Does not own who applied: that is the applications' own.
 
 from guildhouse.jobs import (
     board,
+    city_coordinates,
     closing,
     feeds,
     job,
@@ -24,7 +25,10 @@ manifest = Manifest(
     "jobs",
     resources=(job.jobs,),
     verbs=job.verbs,
-    readers=(keeper("job-words", job.jobs, job_words.WORDS),),
+    readers=(
+        keeper("job-words", job.jobs, job_words.WORDS),
+        keeper("job-places", job.jobs, city_coordinates.PLACES),
+    ),
     tasks=(closing.CLOSE_OVERDUE, reckoning.RECKON_PAY, *pausing.tasks),
     schedules=(*closing.schedules, *reckoning.schedules),
     doors=(

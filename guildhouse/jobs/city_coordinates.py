@@ -1,5 +1,9 @@
-"""City coordinates: a job that says its city and not where that is lies where the city does, if there is but one."""
+"""City coordinates: a job that says its city and not where that is lies where the city does, if there is but one.
 
+A job that was written before it was so, or by hand, gets them from the reader of the log that `PLACES` is for.
+"""
+
+import asyncio
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -7,11 +11,20 @@ from pydantic import Field
 
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import invalid
+from guildhouse.places.gazetteer import gazetteer
 from guildhouse.places.locating import place_of
+from guildhouse.vocabulary import Words
 
 Latitude = Annotated[float, Field(ge=-90, le=90)]
 Longitude = Annotated[float, Field(ge=-180, le=180)]
 COORDINATES = ("latitude", "longitude")
+
+
+async def placed(before: Any | None, job: Any) -> Mapping[str, float | None]:
+    """Where a job lies that is being written, as far as the server says so."""
+    if job.city:
+        await gazetteer_at_hand()
+    return on_the_map(before, job)
 
 
 def on_the_map(before: Any | None, job: Any) -> Mapping[str, float | None]:
@@ -20,6 +33,12 @@ def on_the_map(before: Any | None, job: Any) -> Mapping[str, float | None]:
     if given == (None, None) or (before is not None and given == coordinates_of(before) == city_of(before)):
         return dict(zip(COORDINATES, city_of(job), strict=True))
     return {}
+
+
+async def gazetteer_at_hand() -> None:
+    """Load the gazetteer beside other requests, the first time."""
+    if not gazetteer.cache_info().currsize:
+        await asyncio.to_thread(gazetteer)
 
 
 def coordinates_of(job: Any) -> tuple[float | None, float | None]:
@@ -38,3 +57,11 @@ def place_is_whole(_ctx: Context, _before: Any | None, job: Any) -> None:
     if (job.latitude is None) != (job.longitude is None):
         missing = "latitude" if job.latitude is None else "longitude"
         raise invalid(f"/{missing}", "required", "latitude and longitude come together")
+
+
+PLACES = Words(
+    read=("city", "region", "country"),
+    found=COORDINATES,
+    find=lambda job: on_the_map(None, job),
+    at_hand=gazetteer_at_hand,
+)

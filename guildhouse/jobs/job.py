@@ -9,7 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from guildhouse.jobs.carried import CARRY
-from guildhouse.jobs.city_coordinates import Latitude, Longitude, on_the_map, place_is_whole
+from guildhouse.jobs.city_coordinates import Latitude, Longitude, place_is_whole, placed
 from guildhouse.jobs.job_words import WORDS
 from guildhouse.jobs.pay import PAY, Amount, Period, YearlyAmount, comparable, salary_makes_sense
 from guildhouse.kernel import store
@@ -244,7 +244,7 @@ async def derive(ctx: Context, before: Job | None, after: Job) -> Mapping[str, A
     """A posted job carries its organization's name; one without an organization is tracked by who makes it."""
     found = {
         "organization_name": await name_of_organization(ctx, after),
-        **on_the_map(before, after),
+        **await placed(before, after),
         **comparable(after),
         **await WORDS.derived(before, after),
     }

@@ -31,13 +31,13 @@ class PayRates(Shape):
     """A table of rates for comparing pay: units of each currency for one of `base`, and how much work a year is."""
 
     base: Code = Field(examples=["EUR"], description="The currency of `yearly_pay_min` and `yearly_pay_max`.")
-    as_of: date = Field(examples=["2024-12-31"])
+    as_of: date = Field(examples=["2026-09-29"])
     source: str = Field(max_length=2000)
     hours_per_week: Rate = Field(examples=[40])
     days_per_week: Rate = Field(examples=[5])
     weeks_per_year: Rate = Field(examples=[52])
     months_per_year: Rate = Field(examples=[12])
-    rates: dict[Code, Rate] = Field(examples=[{"EUR": 1, "TWD": 34.06, "USD": 1.039}])
+    rates: dict[Code, Rate] = Field(examples=[{"EUR": 1, "TWD": 36.19, "USD": 1.135}])
 
     @model_validator(mode="after")
     def base_is_one(self) -> "PayRates":
@@ -48,7 +48,7 @@ class PayRates(Shape):
 
     @cached_property
     def name(self) -> str:
-        """What tells one table from another: `EUR 2024-12-31 1f0c7a52`."""
+        """What tells one table from another: `EUR 2026-09-29 3cbea54c`."""
         return f"{self.base} {self.as_of} {blake2b(self.model_dump_json().encode(), digest_size=4).hexdigest()}"
 
     @cached_property

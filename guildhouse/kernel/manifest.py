@@ -41,7 +41,7 @@ class Manifest:
     A reader that remembers something is made for each process, out of the house. `grants` are asked for the scopes of a
     person who signs in; `pages` are what people open in a browser; `synonyms` are asked by the search for other words,
     `hearers` told of what was searched. `locate` gives latitude and longitude of a place by its name; it raises a problem
-    for a name that is unknown, or that many have.
+    for a name that is unknown, or that many have. What is `at_hand` is loaded soon after the start.
     """
 
     name: str
@@ -56,6 +56,7 @@ class Manifest:
     hearers: Sequence["Hearer"] = ()
     synonyms: Sequence[Synonyms] = ()
     locate: Locate | None = None
+    at_hand: Sequence[Callable[[], object]] = ()
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,11 @@ class House:
     def hearers(self) -> Sequence["Hearer"]:
         """Everyone who is told of what was searched."""
         return [hearer for domain in self.domains for hearer in domain.hearers]
+
+    @cached_property
+    def at_hand(self) -> Sequence[Callable[[], object]]:
+        """What loads all that the domains want at hand."""
+        return [load for domain in self.domains for load in domain.at_hand]
 
     def synonyms_of(self, phrase: str) -> list[str]:
         """Other ways to say these words, as all domains know them."""

@@ -5,6 +5,6 @@ Does not own what is where: that is said by the rows of others, and found by the
 """
 
 from guildhouse.kernel.manifest import Manifest
-from guildhouse.places import locating
+from guildhouse.places import gazetteer, locating
 
-manifest = Manifest("places", locate=locating.locate)
+manifest = Manifest("places", locate=locating.locate, at_hand=(gazetteer.gazetteer,))

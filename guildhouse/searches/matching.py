@@ -165,7 +165,7 @@ class Matcher:
             return False
         if not sieve.says_more_to_some(question):
             return True
-        return row_id in sieve.having(question, await self.sight.scopes_of(connection, person))
+        return sieve.has_words(row_id, question, await self.sight.scopes_of(connection, person))
 
     async def record(
         self,

@@ -4,10 +4,10 @@ Of a row that was written, most questions can be told in memory that it does not
 through, PostgreSQL judges by the list's own conditions. So a gate may be too wide, and is never too narrow.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +18,7 @@ from guildhouse.kernel.log.changes import Change
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.row import Values
+from guildhouse.kernel.searching.percolating import Wording
 from guildhouse.kernel.searching.search_query import Asked
 from guildhouse.searches.asking import RESERVED, WORDS, check_query, words_of
 
@@ -37,24 +38,51 @@ ORDER: Mapping[str, Callable[[Any, Any], bool]] = {
 class Question:
     """One query of one list, and who asks it: the id of each saved search with the id of its person.
 
-    `columns` are those that it looks at; None where it may look at anything.
+    `columns` are those that it looks at; None where it may look at anything. `wording` is made of the words when a row is
+    first asked for them.
     """
 
     resource: Resource[Any]
     query: Mapping[str, str]
     words: Asked | None = None
+    wording: Wording | None = None
     gates: Mapping[Key, Gate] = field(default_factory=dict)
     columns: frozenset[str] | None = None
     askers: dict[str, str] = field(default_factory=dict)
 
-    @cached_property
-    def keys(self) -> frozenset[Key]:
-        """Which gates it has."""
-        return frozenset(self.gates)
-
     def looks_at(self, touched: frozenset[str] | None) -> bool:
         """Whether the answer for a row can be another one since these columns were written; None is all of them."""
         return touched is None or self.columns is None or not self.columns.isdisjoint(touched)
+
+
+class Gates:
+    """The gates as a row finds them, each tried once."""
+
+    def __init__(self, row: Values) -> None:
+        self.row = row
+        self.tried: dict[Key, bool] = {}
+
+    def are_open(self, gates: Mapping[Key, Gate]) -> bool:
+        """Whether none of these is shut."""
+        for key, gate in gates.items():
+            is_open = self.tried.get(key)
+            if is_open is None:
+                is_open = self.tried[key] = gate(self.row)
+            if not is_open:
+                return False
+        return True
+
+
+def behind_gates(questions: Iterable[Question]) -> Mapping[Key | None, list[Question]]:
+    """The questions by one gate of each, or none: one that wants a certain value, as those are shut to most rows; of several
+    the one that the fewest have."""
+    asked = list(questions)
+    shared = Counter(key for question in asked for key in question.gates)
+    found: dict[Key | None, list[Question]] = defaultdict(list)
+    for question in asked:
+        keys = [key for key in question.gates if "[" not in key[0]] or question.gates
+        found[min(keys, key=shared.__getitem__, default=None)].append(question)
+    return found
 
 
 def question_of(house: House, resource: Resource[Any], query: Mapping[str, str]) -> Question:
@@ -62,7 +90,7 @@ def question_of(house: House, resource: Resource[Any], query: Mapping[str, str])
     check_query(house, resource, query)
     asked = {name: text for name, text in query.items() if name not in RESERVED}
     gates = {(name, text): found for name, text in asked.items() if (found := gate_of(resource, name, text))}
-    return Question(resource, asked, words_of(resource, query), gates, columns_of(resource, query))
+    return Question(resource, asked, words_of(resource, query), None, gates, columns_of(resource, query))
 
 
 def columns_of(resource: Resource[Any], query: Mapping[str, str]) -> frozenset[str] | None:

@@ -4,9 +4,10 @@ A search is heard when it is over (`kernel/searching/heard.py`) and written with
 forgotten is deleted from the row and from the log.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
 from sqlalchemy import ForeignKey, Index, Uuid
@@ -21,12 +22,14 @@ from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Carry, Find, Keep, Log, Resource, Shapes
 from guildhouse.kernel.row import Row, Values
 from guildhouse.kernel.scopes import scope
-from guildhouse.kernel.searching.heard import Heard, Searched
+from guildhouse.kernel.searching.heard import TYPING, Heard, Searched, cuts_a_word, goes_on
 from guildhouse.kernel.server import Server
 from guildhouse.kernel.shapes import ReadShape
 from guildhouse.kernel.tasks import Schedule, Task, Work
 from guildhouse.kernel.writing import held, perform
 from guildhouse.searches.asking import address_of
+
+Asked: TypeAlias = tuple[str | None, str]  # the person, and the address that runs the search again
 
 MOST, KEPT_DAYS, AT_A_TIME = 50, 30, 200
 LONGEST = 2000  # signs of an address; nobody types what is longer
@@ -83,6 +86,11 @@ recent_searches = Resource(
 # Those who want their searches kept.
 KEEPING = """SELECT id FROM people WHERE id = ANY($1) AND keeps_searches AND status = 'active' AND deleted_at IS NULL"""
 THERE = f'SELECT * FROM "{recent_searches.name}" WHERE person_id = ANY($1) AND address = ANY($2)'
+# What was searched for the first time a moment ago, and may not have been typed to its end.
+LATELY = f"""
+SELECT * FROM "{recent_searches.name}" WHERE person_id = ANY($1) AND searched_at > $2 AND times = 1
+    AND hold_on('{recent_searches.name}', id, scopes) IS NULL
+"""
 # What is held stays, and so does the rest of it.
 TOO_MANY = f"""
 SELECT r.* FROM (
@@ -98,17 +106,26 @@ MINE = f'SELECT * FROM "{recent_searches.name}" WHERE person_id = $1'
 
 
 async def remember(_server: Server, ctx: Context, heard: Sequence[Heard]) -> None:
-    """Write down what was searched, for those who want that; of what goes beyond the newest, nothing stays."""
+    """Write down what was searched, for those who want that; of what goes beyond the newest, nothing stays.
+
+    Nor does what they were still typing: another process may have heard that.
+    """
     found = [each for each in heard if isinstance(each, Searched) and each.actor_id and each.q.strip()]
     asked = {each.actor_id for each in found}
     keeping = {record["id"] for record in await ctx.connection.fetch(KEEPING, list(asked))} if asked else set()
     if not keeping:
         return
     addressed = [(each, run_at(ctx.house, each)) for each in found if each.actor_id in keeping]
-    last = {(each.actor_id, address): each for each, address in addressed if len(address) <= LONGEST}
+    last = newest({(each.actor_id, address): each for each, address in addressed if len(address) <= LONGEST})
     records = await ctx.connection.fetch(THERE, list(keeping), [address for _, address in last])
     there = {(record["person_id"], record["address"]): RecentSearch.of(record) for record in records}
+    since = min(each.at for each, _ in addressed) - TYPING
+    lately = [RecentSearch.of(record) for record in await ctx.connection.fetch(LATELY, list(keeping), since)]
     for (person, address), each in last.items():
+        typing = [row for row in lately if row.address != address and goes_on_from(each, row)]
+        if any(cuts_a_word(row.q, each.q) for row in typing):
+            continue
+        await forget(ctx, [row.values() for row in typing])
         now = {"found": each.found, "searched_at": each.at}
         if row := there.get((person, address)):
             await store.change(ctx, recent_searches, row, {**now, "times": row.times + 1}, verb="repeated")
@@ -116,6 +133,23 @@ async def remember(_server: Server, ctx: Context, heard: Sequence[Heard]) -> Non
             new = {"person_id": person, "resource": each.resource, "q": each.q, "query": dict(each.query)}
             await store.create(ctx, recent_searches, {**new, **now, "address": address, "times": 1}, verb="created")
     await forget(ctx, await ctx.connection.fetch(TOO_MANY, list(keeping)))
+
+
+def newest(last: Mapping[Asked, Searched]) -> dict[Asked, Searched]:
+    """The newest of each person, as many as are kept: what would go again at once is not written at all."""
+    kept: Counter[str | None] = Counter()
+    found = []
+    for (person, address), each in sorted(last.items(), key=lambda item: item[1].at, reverse=True):
+        kept[person] += 1
+        if kept[person] <= MOST:
+            found.append(((person, address), each))
+    return dict(reversed(found))
+
+
+def goes_on_from(search: Searched, row: RecentSearch) -> bool:
+    """Whether somebody goes on to type what they have searched a moment ago."""
+    same = (row.person_id, row.resource, row.query) == (search.actor_id, search.resource, search.query)
+    return same and abs(search.at - row.searched_at) < TYPING and goes_on(row.q, search.q)
 
 
 def run_at(house: House, search: Searched) -> str:

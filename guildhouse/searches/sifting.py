@@ -1,7 +1,6 @@
 """Sifting: which of the rows that were just written fit which questions.
 
-First by the gates, in memory; then by the words, in an index of these rows alone; what is left, by the conditions of
-the list.
+First by the gates, then by the words, both in memory; what is left, by the conditions of the list.
 """
 
 import asyncio
@@ -11,23 +10,21 @@ from functools import cached_property
 from typing import Any
 
 import asyncpg
-import structlog
 
 from guildhouse.kernel.db import Connection
 from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.log.changes import Change
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.resource import Resource
-from guildhouse.kernel.searching.index_schema import SearchSchema
-from guildhouse.kernel.searching.percolating import Percolator
+from guildhouse.kernel.searching.index_schema import Noun, SearchSchema
+from guildhouse.kernel.searching.percolating import RowWords, wording_of
 from guildhouse.kernel.searching.search_document import circles
 from guildhouse.kernel.select import LIVE, numbered, statement
 from guildhouse.searches.asking import conditions_of
-from guildhouse.searches.question import Question, touched_by
+from guildhouse.searches.question import Gates, Question, behind_gates, touched_by
 
-log = structlog.get_logger()
 AT_ONCE = 200  # questions in one statement
-IN_A_ROW = 50  # looks into the index of the rows, before others have their turn
+IN_A_ROW = 50  # questions that are asked of the rows before others have their turn
 Asking = tuple[Question, Sequence[str]]  # a question, and the rows that may still fit it
 
 
@@ -37,6 +34,7 @@ class Sieve:
     def __init__(self, house: House, schema: SearchSchema, resource: Resource[Any]) -> None:
         self.house, self.schema, self.resource = house, schema, resource
         self.rows: dict[str, asyncpg.Record] = {}
+        self.words: dict[str, RowWords] = {}
         self.touched: dict[str, frozenset[str] | None] = {}
 
     async def take(self, connection: Connection, written: Mapping[str, Sequence[Change]]) -> None:
@@ -60,60 +58,64 @@ class Sieve:
     def through_gates(self, questions: Sequence[Question]) -> list[Asking]:
         """The questions for which no gate of some rows is shut, and to which these are news.
 
-        A gate that many questions have is tried once for each row.
+        A gate that many questions have is tried once for each row; where one is shut, all behind it are passed over.
         """
-        gates = {key: gate for question in questions for key, gate in question.gates.items()}
+        groups = behind_gates(questions)
         found: dict[Question, list[str]] = defaultdict(list)
         for row_id, row in self.rows.items():
-            touched = self.touched[row_id]
-            opened = {key for key, gate in gates.items() if gate(row)}
-            for question in questions:
-                if question.keys <= opened and question.looks_at(touched):
-                    found[question].append(row_id)
+            touched, gates = self.touched[row_id], Gates(row)
+            for key, group in groups.items():
+                if key is not None and not gates.are_open({key: group[0].gates[key]}):
+                    continue
+                for question in group:
+                    if gates.are_open(question.gates) and question.looks_at(touched):
+                        found[question].append(row_id)
         return list(found.items())
 
     async def with_words(self, asked: Sequence[Asking]) -> list[Asking]:
-        """The same, of the rows that have the words.
-
-        One look into so few rows takes microseconds: less than a thread would wait for its turn. Others have theirs now
-        and then.
-        """
-        await asyncio.to_thread(lambda: self.percolator)
+        """The same, of the rows that have the words. Others have their turn now and then."""
+        new = [question for question, _ in asked if question.words and not question.wording]
+        if new:
+            await asyncio.to_thread(make_ready, self.house, new)
         found: list[Asking] = []
         for n, (question, ids) in enumerate(asked):
             if n % IN_A_ROW == 0:
                 await asyncio.sleep(0)
-            having = self.having(question, self.all_scopes)
-            left = [row_id for row_id in ids if row_id in having]
+            left = [row_id for row_id in ids if self.has_words(row_id, question, self.all_scopes)]
             found += [(question, left)] if left else []
         return found
 
+    @property
+    def noun(self) -> Noun:
+        """The rows' noun, as it is searched."""
+        return self.schema.nouns[self.resource.name]
+
     def says_more_to_some(self, question: Question) -> bool:
         """Whether the words may stand in text that not everybody sees who sees the row."""
-        return question.words is not None and bool(self.schema.nouns[self.resource.name].split)
+        return question.words is not None and bool(self.noun.split)
 
-    def having(self, question: Question, scopes: Collection[str]) -> Collection[str]:
-        """The rows that have the words in what these scopes see; none for words that the index cannot look for."""
-        if question.words is None:
-            return self.rows
-        try:
-            return self.percolator.found_by(question.words, scopes)
-        except ValueError as error:  # one question that cannot be asked must not keep the others from being answered
-            log.warning("words not looked for", noun=self.resource.name, error=repr(error))
-            return ()
+    def has_words(self, row_id: str, question: Question, scopes: Collection[str]) -> bool:
+        """Whether a row has the words of a question in what these scopes see."""
+        return question.wording is None or self.words_of(row_id).are_found_by(question.wording, scopes)
 
-    @cached_property
-    def percolator(self) -> Percolator:
-        """These rows as an index."""
-        noun = self.schema.nouns[self.resource.name]
-        return Percolator(self.schema, noun, list(self.rows.values()), self.house.synonyms_of)
+    def words_of(self, row_id: str) -> RowWords:
+        """The words of a row."""
+        if row_id not in self.words:
+            self.words[row_id] = RowWords(self.noun, self.rows[row_id])
+        return self.words[row_id]
 
     @cached_property
     def all_scopes(self) -> set[str]:
         """Every scope that sees something of these rows."""
-        noun = self.schema.nouns[self.resource.name]
-        of_circles = (eyes for row in self.rows.values() for eyes, _ in circles(noun, row))
+        of_circles = (eyes for row in self.rows.values() for eyes, _ in circles(self.noun, row))
         return set().union(*(row["scopes"] for row in self.rows.values()), *of_circles)
+
+
+def make_ready(house: House, questions: Sequence[Question]) -> None:
+    """Make words ready to be asked of rows; the first ones load the vocabulary."""
+    for question in questions:
+        if question.words:
+            question.wording = wording_of(question.words, house.synonyms_of)
 
 
 def judging(house: House, asked: Sequence[Asking]) -> tuple[str, list[Any]]:

@@ -87,7 +87,7 @@ TOTALS = (
 )
 NAMED = f"""
 SELECT resource, max(words) AS q, {COUNTS} FROM search_tallies WHERE day > $1 AND digest <> $2
-GROUP BY resource, digest HAVING max(words) IS NOT NULL ORDER BY 2
+GROUP BY resource, digest HAVING max(words) IS NOT NULL AND sum(searches) > 0 ORDER BY 2
 """
 RANKS = """
 SELECT resource, rank, sum(shown)::int AS shown, sum(clicks)::int AS clicks FROM search_ranks WHERE day > $1

@@ -7,7 +7,6 @@ person, which are forgotten after a month.
 """
 
 import hmac
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.row import Base
-from guildhouse.kernel.searching.heard import Clicked, Heard, Searched
+from guildhouse.kernel.searching.heard import Clicked, Heard, Searched, normalised
 from guildhouse.kernel.server import Server
 from guildhouse.kernel.tasks import Schedule, Task, Work
 
@@ -79,15 +78,15 @@ class Count:
     slowest: float = 0.0
     clicks: int = 0
 
-    def add(self, one: Heard, slow_ms: int) -> None:
-        """Count a search or a click."""
+    def add(self, one: Heard, slow_ms: int, times: int = 1) -> None:
+        """Count a search or a click; -1 `times` one that was counted and is none any more, but for how slow it was."""
         if isinstance(one, Clicked):
             self.clicks += 1
             return
-        self.searches += 1
-        self.found_nothing += one.found == 0 or (one.found is None and one.shown == 0)
-        self.slow += one.milliseconds >= slow_ms
-        self.milliseconds += one.milliseconds
+        self.searches += times
+        self.found_nothing += times * (one.found == 0 or (one.found is None and one.shown == 0))
+        self.slow += times * (one.milliseconds >= slow_ms)
+        self.milliseconds += times * one.milliseconds
         self.slowest = max(self.slowest, one.milliseconds)
 
 
@@ -110,6 +109,10 @@ ADD_ASKERS = """
 INSERT INTO search_askers AS a (digest, person, day) SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::date[])
 ON CONFLICT (digest, person) DO UPDATE SET day = greatest(a.day, excluded.day)
 """
+FORGET_ASKERS = """
+DELETE FROM search_askers a USING unnest($1::bytea[], $2::bytea[]) AS g (digest, person)
+WHERE a.digest = g.digest AND a.person = g.person
+"""
 ASKED_BY_MANY = """
 SELECT digest FROM search_askers WHERE digest = ANY($1) AND day > current_date - $3::int
 GROUP BY digest HAVING count(*) >= $2
@@ -126,11 +129,6 @@ FORGET = (
 )
 
 
-def normalised(q: str) -> str:
-    """The words of a search as they are counted: upper and lower case, widths and blanks do not matter."""
-    return " ".join(unicodedata.normalize("NFKC", q).casefold().split())
-
-
 def digest_of(server: Server, resource: str | None, q: str) -> bytes:
     """What a search is known by; without the server's secret, nobody can try which words it stands for."""
     text = f"{resource or EVERYWHERE}\0{normalised(q)}"
@@ -139,36 +137,47 @@ def digest_of(server: Server, resource: str | None, q: str) -> bytes:
 
 async def count(server: Server, ctx: Context, heard: Sequence[Heard]) -> None:
     """Add what was heard to the tallies, and name what enough people have searched by now."""
-    known = [(each, digest_of(server, each.resource, each.q)) for each in heard if normalised(each.q)]
-    await add_tallies(server, ctx, known)
-    await add_ranks(ctx, [each for each, _ in known])
+    said = [each for each in heard if normalised(each.q)]
+    no_more = [each.instead_of for each in said if isinstance(each, Searched) and each.instead_of]
+    known = [(each, digest_of(server, each.resource, each.q)) for each in said]
+    taken_back = [(each, digest_of(server, each.resource, each.q)) for each in no_more]
+    await add_tallies(server, ctx, [(*each, 1) for each in known] + [(*each, -1) for each in taken_back])
+    await add_ranks(ctx, [(each, 1) for each in said] + [(each, -1) for each in no_more])
+    await forget_askers(server, ctx, taken_back)
     await name_what_many_ask(server, ctx, known)
 
 
-async def add_tallies(server: Server, ctx: Context, known: Iterable[tuple[Heard, bytes]]) -> None:
-    """Count each search, and all of its list."""
+async def add_tallies(server: Server, ctx: Context, known: Iterable[tuple[Heard, bytes, int]]) -> None:
+    """Count each search, and all of its list; so many times."""
     counts: dict[tuple[date, str, bytes], Count] = defaultdict(Count)
-    for each, digest in known:
+    for each, digest, times in known:
         for key in (digest, TOTAL):
-            counts[each.at.date(), each.resource or EVERYWHERE, key].add(each, server.config.slow_ms)
+            counts[each.at.date(), each.resource or EVERYWHERE, key].add(each, server.config.slow_ms, times)
     rows = [(*key, *vars(added).values()) for key, added in sorted(counts.items(), key=lambda item: item[0])]
     if rows:
         await ctx.connection.execute(ADD_TALLIES, *map(list, zip(*rows, strict=True)))
 
 
-async def add_ranks(ctx: Context, heard: Iterable[Heard]) -> None:
-    """Count the places that were shown, and those that were opened."""
+async def add_ranks(ctx: Context, heard: Iterable[tuple[Heard, int]]) -> None:
+    """Count the places that were shown, and those that were opened; so many times."""
     places: dict[tuple[date, str, int], list[int]] = defaultdict(lambda: [0, 0])
-    for each in heard:
+    for each, times in heard:
         day, resource = each.at.date(), each.resource or EVERYWHERE
         if isinstance(each, Searched):
             for rank in range(1, min(each.shown, MOST_RANK) + 1):
-                places[day, resource, rank][0] += 1
+                places[day, resource, rank][0] += times
         elif each.rank <= MOST_RANK:
             places[day, resource, each.rank][1] += 1
     rows = [(*key, *added) for key, added in sorted(places.items())]
     if rows:
         await ctx.connection.execute(ADD_RANKS, *map(list, zip(*rows, strict=True)))
+
+
+async def forget_askers(server: Server, ctx: Context, taken_back: Iterable[tuple[Searched, bytes]]) -> None:
+    """Nobody has asked what was not typed to its end."""
+    askers = [(digest, asker_of(server, digest, each.actor_id)) for each, digest in taken_back if each.actor_id]
+    if askers:
+        await ctx.connection.execute(FORGET_ASKERS, *map(list, zip(*sorted(askers), strict=True)))
 
 
 async def name_what_many_ask(server: Server, ctx: Context, known: Iterable[tuple[Heard, bytes]]) -> None:

@@ -5,9 +5,9 @@ other phrases for the same, and the reader by which rows say what is found in th
 """
 
 from guildhouse.kernel.manifest import Manifest
-from guildhouse.vocabulary.extraction import skills_in
+from guildhouse.vocabulary.extraction import automata, skills_in
 from guildhouse.vocabulary.occupations import Occupation, occupation_of
-from guildhouse.vocabulary.phrases import synonyms
+from guildhouse.vocabulary.phrases import load, synonyms
 from guildhouse.vocabulary.rereading import Words, keeper, skills_of, vocabulary_at_hand
 from guildhouse.vocabulary.skills import skill_named
 
@@ -16,4 +16,4 @@ __all__ = [
     "vocabulary_at_hand",
 ]  # fmt: skip
 
-manifest = Manifest("vocabulary", synonyms=(synonyms,))
+manifest = Manifest("vocabulary", synonyms=(synonyms,), at_hand=(load, automata))

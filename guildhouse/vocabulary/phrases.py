@@ -3,7 +3,7 @@
 from functools import cache
 
 from guildhouse.vocabulary.occupations import decided, register
-from guildhouse.vocabulary.skills import other_spellings
+from guildhouse.vocabulary.skills import other_spellings, spelled
 from guildhouse.vocabulary.titles import title_key, words_of
 
 MOST = 8
@@ -13,6 +13,11 @@ def synonyms(phrase: str) -> tuple[str, ...]:
     """Other phrases that mean the same, the best first; none, where nothing means quite the same."""
     found = dict.fromkeys((*same_titles(phrase), *other_spellings(phrase), *official_titles(phrase)))
     return tuple(each for each in found if title_key(each) != title_key(phrase))[:MOST]
+
+
+def load() -> None:
+    """Load all that phrases are looked up in."""
+    register(), lists(), spelled()
 
 
 def same_titles(phrase: str) -> tuple[str, ...]:

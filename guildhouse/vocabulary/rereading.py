@@ -7,7 +7,7 @@ neither follows its own changes nor does anything when it reads the log again.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,20 +29,30 @@ VERB = "words_read"
 AT_A_TIME = 100  # changes, because all else in the process waits while their texts are read
 
 
+async def vocabulary_at_hand() -> None:
+    """Load the vocabulary beside other requests, the first time."""
+    if not (automata.cache_info().currsize and register.cache_info().currsize):
+        await asyncio.to_thread(lambda: (automata(), register()))
+
+
 @dataclass(frozen=True)
 class Words:
-    """Which columns hold a row's words (`read`), and the columns that `find` fills from them (`found`)."""
+    """Which columns hold a row's words (`read`), and the columns that `find` fills from them (`found`).
+
+    What is looked up for it is `at_hand` before.
+    """
 
     read: tuple[str, ...]
     found: tuple[str, ...]
     find: Callable[[Any], Mapping[str, Any]]
+    at_hand: Callable[[], Awaitable[None]] = vocabulary_at_hand
 
     async def derived(self, before: Any, after: Any) -> Mapping[str, Any]:
         """What is found in a row that is being written: read again only where its words have changed."""
         if before is not None and self.were_read(before) and self.are_alike(before, after):
             return {name: before.__dict__[name] for name in self.found}
         if any(after.__dict__[name] for name in self.read):
-            await vocabulary_at_hand()
+            await self.at_hand()
         return self.find(after)
 
     def were_read(self, row: Any) -> bool:
@@ -66,19 +76,13 @@ def skills_of(named: Iterable[str] | None, *texts: str | None) -> list[str]:
     return list(dict.fromkeys((*filter(None, words.values()), *mentioned)))[:MOST]
 
 
-async def vocabulary_at_hand() -> None:
-    """Load the vocabulary beside other requests, the first time."""
-    if not (automata.cache_info().currsize and register.cache_info().currsize):
-        await asyncio.to_thread(lambda: (automata(), register()))
-
-
 def keeper(name: str, resource: Resource[Any], words: Words) -> Reader:
     """The reader that sees to it that rows of a resource say what is found in their words."""
 
     async def handle(connection: Connection, changes: Sequence[Change]) -> None:
         told = [change for change in changes if concerns(change, words)]
         if told:
-            await vocabulary_at_hand()
+            await words.at_hand()
             ctx = Context(House(), connection, HOUSE, because(told[-1]))
             await mend(ctx, resource, words, sorted({change.row_id for change in told}))
 

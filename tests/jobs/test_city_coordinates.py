@@ -1,9 +1,11 @@
 """City coordinates: a job lies where its city does, as long as nobody says otherwise and there is but one city."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from guildhouse.kernel.db import Note
 from tests.cast import Cast
 from tests.jobs.openings import posted, tracked
 from tests.kernel.importing.intake import judged, told_to
@@ -100,3 +102,47 @@ async def test_an_import_puts_its_rows_on_the_map(idle: Cast) -> None:
     assert row["written"] == {"created": 2}
     rows = {row["title"]: row for row in (await idle.ada.get("/v1/jobs")).json()["data"]}
     assert (at(rows["Baker"]), at(rows["Miller"])) == (KAOHSIUNG, (None, None))
+
+
+UNPLACED = "UPDATE jobs SET latitude = NULL, longitude = NULL, version = version + 1"
+
+
+async def placed(cast: Cast, title: str) -> Any:
+    """Where a job lies and its version, once the reader has gone through what the log has now."""
+    pool = cast.server.database.pool
+    end = await pool.fetchval("SELECT max(seq) FROM changes WHERE resource = 'jobs'")
+    behind = """SELECT NOT EXISTS (SELECT FROM change_pos WHERE seq = $1) OR EXISTS (
+        SELECT FROM readers r JOIN change_pos p ON p.pos > r.cursor WHERE r.name = 'job-places' AND p.seq <= $1)"""
+    async with asyncio.timeout(10):
+        while await pool.fetchval(behind, end):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    return await pool.fetchrow("SELECT latitude, longitude, version FROM jobs WHERE title = $1", title)
+
+
+async def test_jobs_from_before_it_was_so_are_placed_by_the_reader_and_once(cast: Cast, wrote: Wrote) -> None:
+    await tracked(cast.ada, title="Taipei", city="Taipei")
+    await tracked(cast.ada, title="Nowhere", city="Nowhere in particular")
+    await tracked(cast.ada, title="Somewhere", latitude=1.5, longitude=2.5)
+    async with cast.server.database.writing(Note()) as connection:
+        await connection.execute(f"{UNPLACED} WHERE title <> 'Somewhere'")
+    assert tuple(await placed(cast, "Taipei")) == (*TAIPEI, 3)
+    assert tuple(await placed(cast, "Nowhere")) == (None, None, 2)
+    assert tuple(await placed(cast, "Somewhere")) == (1.5, 2.5, 1)
+    assert tuple(await placed(cast, "Taipei")) == (*TAIPEI, 3)
+    await wrote(*["job.created"] * 3, "job.changed", "job.words_read")
+    near = await cast.ada.get("/v1/jobs?near=Taipei&radius=5km&fields=title")
+    assert [row["title"] for row in near.json()["data"]] == ["Taipei"]
+
+
+async def test_many_jobs_that_nobody_has_read_or_placed_are_both_though_two_readers_write_them(cast: Cast) -> None:
+    ops = [{"op": "create", "data": {"title": f"Barista {n}", "city": "Taipei"}} for n in range(250)]
+    assert (await cast.ada.made("/v1/jobs:batch", {"ops": ops}))["created"] == 250
+    async with cast.server.database.writing(Note()) as connection:
+        await connection.execute(f"{UNPLACED}, found_skills = NULL")
+    await placed(cast, "Barista 249")
+    pool = cast.server.database.pool
+    async with asyncio.timeout(10):
+        while await pool.fetchval("SELECT count(*) FROM jobs WHERE found_skills IS NULL OR latitude IS NULL"):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert await pool.fetchval("SELECT count(*) FROM dead_letters") == 0
+    assert await pool.fetchval("SELECT max(version) FROM jobs") <= 4

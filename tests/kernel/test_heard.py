@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -12,7 +13,7 @@ from spine import running, until
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.manifest import House, Manifest
 from guildhouse.kernel.searching import heard
-from guildhouse.kernel.searching.heard import Clicked, Ear, EarLoop, Heard, Searched
+from guildhouse.kernel.searching.heard import Clicked, Ear, EarLoop, Heard, Searched, cuts_a_word, goes_on, settled
 from guildhouse.kernel.server import Server
 from tests.cast import Cast
 
@@ -107,3 +108,87 @@ async def test_the_loop_tells_by_itself_goes_on_after_a_fault_and_tells_the_rest
         await asyncio.sleep(0.05)
         server.ear.hear(search("b"))
     assert listener.told == [["a"], ["b"]]
+
+
+def typed(*texts: str, by: str | None = "ada", **more: Any) -> list[Heard]:
+    """What somebody types, a second for each keystroke."""
+    now = datetime.now(UTC)
+    return [Searched("jobs", q, by, 1, 1, 1.0, at=now + timedelta(seconds=n), **more) for n, q in enumerate(texts)]
+
+
+def counted(batch: Sequence[Heard]) -> list[tuple[str, str | None]]:
+    """The searches that are left, and what each was before it was told."""
+    told, _ = settled(batch, {})
+    return [(each.q, each.instead_of.q if isinstance(each, Searched) and each.instead_of else None) for each in told]
+
+
+def test_of_what_somebody_types_the_last_is_the_search() -> None:
+    assert counted(typed("n", "nu", "Nurse", "nurse ni", "nurse  night")) == [("nurse  night", None)]
+    assert counted(typed("護", "護理", "護理師")) == [("護理師", None)]
+    assert counted(typed("nurse", "baker", "bake shop")) == [("nurse", None), ("baker", None), ("bake shop", None)]
+
+
+def test_words_that_are_taken_back_are_taken_back_and_half_a_word_is_no_search() -> None:
+    assert counted(typed("nurse night", "nurse nig", "nurse")) == [("nurse", None)]
+    assert counted(typed("nurse", "nurs", "n")) == [("nurse", None)]
+    assert counted(typed("nurse", "nurs", "nurses")) == [("nurses", None)]
+
+
+def test_each_person_list_and_filter_has_its_own_searches() -> None:
+    for more in ({"by": "ben"}, {"by": None}, {"query": {"city": "Tainan"}}):
+        batch = [*typed("nur"), *typed("nurse", **more)]
+        assert [q for q, _ in counted(batch)] == ["nur", "nurse"]
+    elsewhere = replace(typed("nurse")[0], resource="people")
+    assert len(counted([*typed("nur"), elsewhere])) == 2
+    assert len(counted(typed("nur", "nurse", by=None))) == 2
+
+
+def test_after_a_while_it_is_another_search() -> None:
+    later = replace(typed("nurse")[0], at=datetime.now(UTC) + 2 * heard.TYPING)
+    assert len(counted([*typed("nur"), later])) == 2
+
+
+def test_the_same_search_again_is_a_search_again() -> None:
+    assert counted(typed("nurse", "Nurse")) == [("nurse", None), ("Nurse", None)]
+
+
+async def test_what_was_told_already_is_named_by_what_it_became_once(cast: Cast) -> None:
+    told: list[Searched] = []
+
+    async def listener(_server: Server, _ctx: Context, batch: Sequence[Heard]) -> None:
+        told.extend(each for each in batch if isinstance(each, Searched))
+
+    server = listening(cast, listener)
+    for part in (typed("n", "nu"), typed("nur"), typed("nurse", "nurse x"), typed("nurse")):
+        server.ear.heard.extend(part)
+        await server.ear.tell(server)
+    said = [(each.q, each.instead_of and each.instead_of.q) for each in told]
+    assert said == [("nu", None), ("nur", "nu"), ("nurse x", "nur"), ("nurse", "nurse x")]
+    assert all(each.instead_of is None or each.instead_of.instead_of is None for each in told)
+
+
+async def test_what_could_not_be_told_goes_on_from_what_was_told_before_it(cast: Cast) -> None:
+    listener = Listener(asyncpg.DeadlockDetectedError("busy"))
+    server = listening(cast, listener)
+    server.ear.heard.extend(typed("nur", "nurs"))
+    with pytest.raises(asyncpg.DeadlockDetectedError):
+        await server.ear.tell(server)
+    server.ear.heard.extend(typed("nurse"))
+    await server.ear.tell(server)
+    assert listener.told == [["nurse"]]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "same", "cut"),
+    [
+        ("nur", "nurse", True, False),
+        ("nurse", "NUR", True, True),
+        ("nurse night", "nurse", True, False),
+        ("nurse", "nurse", False, False),
+        ("nurse", "curse", False, False),
+        ("ｎｕｒ", "nurse", True, False),
+    ],
+)
+def test_which_searches_go_on(earlier: str, later: str, same: bool, cut: bool) -> None:
+    assert goes_on(earlier, later) is same
+    assert not same or cuts_a_word(earlier, later) is cut

@@ -1,6 +1,5 @@
 """Questions: their gates let through all that PostgreSQL would, and as good as nothing else."""
 
-from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,9 +10,7 @@ from guildhouse.jobs.job import jobs
 from guildhouse.kernel.errors import Invalid
 from guildhouse.kernel.log.changes import Change
 from guildhouse.kernel.searching.index_schema import schema_of
-from guildhouse.kernel.searching.percolating import Percolator
-from guildhouse.kernel.searching.search_query import Asked
-from guildhouse.searches.question import Question, question_of, touched_by
+from guildhouse.searches.question import Gate, Gates, Question, behind_gates, question_of, touched_by
 from guildhouse.searches.sifting import Sieve, judging
 from tests.cast import Cast
 
@@ -96,20 +93,19 @@ async def test_many_questions_are_judged_in_statements_of_some(cast: Cast, sieve
     assert (titles.count("nurse"), titles.count("Nurse")) == (101, 150)
 
 
-async def test_words_that_cannot_be_looked_for_keep_no_others_from_being_answered(
-    cast: Cast, sieve: Sieve, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found_by = Percolator.found_by
+def test_each_question_is_behind_the_gate_that_is_shut_to_most() -> None:
+    queries = [{"status": "open", "city": city, "salary_max[gte]": "5"} for city in ("Tainan", "Tainan", "Taipei")]
+    questions = [question_of(HOUSE, jobs, each) for each in (*queries, {"salary_max[gte]": "5"}, {"q": "nurse"})]
+    groups = {key: len(group) for key, group in behind_gates(questions).items()}
+    assert groups == {("city", "Tainan"): 2, ("city", "Taipei"): 1, ("salary_max[gte]", "5"): 1, None: 1}
 
-    def broken(self: Percolator, asked: Asked, scopes: Collection[str]) -> set[str]:
-        if asked.text == "baker":
-            raise ValueError("An invalid argument was passed")
-        return found_by(self, asked, scopes)
 
-    monkeypatch.setattr(Percolator, "found_by", broken)
-    async with cast.server.database.reading() as connection:
-        found = await sieve.fitting(connection, [question_of(HOUSE, jobs, {"q": q}) for q in ("baker", "nurse")])
-    assert {sieve.rows[row_id]["title"] for _, row_id in found} == {"Nurse", "nurse"}
+def test_a_gate_is_tried_once_for_a_row() -> None:
+    tried: list[str] = []
+    gates: dict[tuple[str, str], Gate] = {("a", "1"): lambda _: bool(tried.append("a")), ("b", "1"): lambda _: True}
+    row = Gates({})
+    assert not row.are_open(gates) and not row.are_open(gates) and row.are_open({("b", "1"): gates["b", "1"]})
+    assert tried == ["a"]
 
 
 def test_a_query_that_no_list_takes_any_more_is_refused() -> None:

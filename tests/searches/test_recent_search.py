@@ -69,6 +69,32 @@ async def test_the_same_search_again_is_the_same_row(cast: Cast, wrote: Wrote) -
     await wrote(*["recent_search.created"] * 3, "recent_search.repeated")
 
 
+async def test_what_somebody_types_is_one_search_whichever_process_heard_it(cast: Cast) -> None:
+    begun = datetime.now(UTC)
+    for second, q in enumerate(("nu", "nurse", "nurse ni", "nurse night", "nurse ni")):
+        search(cast, cast.cleo, q, at=begun + timedelta(seconds=second))
+        await told(cast)
+        cast.server.ear.latest = {}  # as another process knows nothing of it
+    search(cast, cast.cleo, "nurse nights", at=begun + timedelta(minutes=1))
+    search(cast, cast.ben, "nurse")
+    search(cast, cast.cleo, "nurse", "people")
+    await told(cast)
+    mine = [(each["resource"], each["q"]) for each in await recent(cast.cleo)]
+    assert sorted(mine) == [("jobs", "nurse night"), ("jobs", "nurse nights"), ("people", "nurse")]
+    assert [each["q"] for each in await recent(cast.ben)] == ["nurse"]
+    assert await cast.server.database.pool.fetchval(IN_LOG, '%"nurse ni"%') == 0
+
+
+async def test_a_search_that_was_made_before_is_not_taken_for_typing(cast: Cast) -> None:
+    begun = datetime.now(UTC)
+    for minutes in (0, 5):
+        search(cast, cast.cleo, "nurse", at=begun + timedelta(minutes=minutes))
+        await told(cast)
+    search(cast, cast.cleo, "nurse night", at=begun + timedelta(minutes=5, seconds=3))
+    await told(cast)
+    assert [(each["q"], each["times"]) for each in await recent(cast.cleo)] == [("nurse night", 1), ("nurse", 2)]
+
+
 async def test_only_the_newest_are_kept_and_of_the_others_nothing(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recent_search, "TOO_MANY", recent_search.TOO_MANY.replace("> 50", "> 3"))
     begun = datetime.now(UTC)
@@ -180,3 +206,16 @@ async def test_a_list_of_them_is_filtered_like_any_other(cast: Cast) -> None:
     await told(cast)
     assert len(ids(await cast.cleo.get("/v1/recent-searches?resource=organizations"))) == 1
     assert len(ids(await cast.cleo.get("/v1/recent-searches?searched_at[within]=1h"))) == 2
+
+
+async def test_of_many_searches_at_once_only_those_that_are_kept_are_ever_written(cast: Cast) -> None:
+    begun = datetime.now(UTC)
+    for n in range(recent_search.MOST * 3):
+        search(cast, cast.cleo, f"{n:03} nurses", at=begun + timedelta(milliseconds=n))
+    async with cast.server.database.reading() as connection:
+        before = await connection.fetchval("SELECT count(*) FROM changes")
+        await told(cast)
+        written = await connection.fetchval("SELECT count(*) FROM changes") - before
+    assert written == recent_search.MOST
+    searched = [each["q"] for each in (await cast.cleo.get("/v1/recent-searches?limit=100")).json()["data"]]
+    assert searched == [f"{n:03} nurses" for n in reversed(range(recent_search.MOST * 2, recent_search.MOST * 3))]

@@ -207,3 +207,20 @@ async def test_hostile_searches_are_counted_and_nothing_breaks(cast: Cast) -> No
     found = await statistics(cast)
     assert found["searches"] == 35
     assert all(len(q) <= 200 for q in words(found["most_frequent"]))
+
+
+async def test_what_somebody_types_counts_once_whenever_it_is_told(cast: Cast) -> None:
+    begun = datetime.now(UTC)
+    for n in range(6):
+        for second, (q, found) in enumerate((("nur", 0), ("nurse", 9), ("nurse n", 0), ("nurse night", 2))):
+            at = begun + timedelta(seconds=second)
+            search(cast, q, person(n), found=found, shown=found, milliseconds=100.0 - second, at=at)
+            if n % 2:
+                await told(cast)
+    search(cast, "nur", None, found=1, shown=1, milliseconds=1.0)
+    listed = await statistics(cast)
+    assert (listed["searches"], listed["found_nothing"], listed["slowest_ms"]) == (7, 0, 100.0)
+    assert [(each["q"], each["searches"]) for each in listed["most_frequent"]] == [("nurse night", 6)]
+    assert [(each["rank"], each["shown"]) for each in listed["ranks"] if each["shown"]] == [(1, 7), (2, 6)]
+    assert listed["mean_ms"] == pytest.approx((6 * 97 + 1) / 7, abs=0.1)
+    assert await cast.server.database.pool.fetchval("SELECT count(*) FROM search_askers") == 6

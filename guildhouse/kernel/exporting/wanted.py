@@ -22,7 +22,7 @@ from guildhouse.kernel.row import BASE_COLUMNS
 from guildhouse.kernel.searching.engine import Engine
 from guildhouse.kernel.searching.search_condition import search_conditions
 from guildhouse.kernel.searching.search_query import parse_query
-from guildhouse.kernel.select import LIVE, numbered, statement, visible
+from guildhouse.kernel.select import LIVE, TRASH, numbered, statement, visible
 
 PARAMETERS = frozenset({"sort", "fields", "expand", "format", "trash"})
 OWN_PARAMETERS = frozenset({"format"})
@@ -103,7 +103,8 @@ async def searched(
     wanted: Wanted, engine: Engine, connection: Connection, actor: Actor, query: Mapping[str, str]
 ) -> Wanted:
     """The same, of the rows that `q` finds for somebody, where the query string has it."""
-    found = await search_conditions(engine, connection, actor, wanted.resource, query)
+    state = TRASH if TRASH in wanted.where else LIVE
+    found = await search_conditions(engine, connection, actor, wanted.resource, query, state)
     return replace(wanted, where=(*wanted.where, *found))
 
 

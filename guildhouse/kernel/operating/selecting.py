@@ -94,8 +94,9 @@ async def write_selection(call: Call, resource: Resource[Any], asked: Selection)
     most = max_affected(call)
 
     async def act(ctx: Context) -> Answer:
-        found = await search_conditions(call.server.search, ctx.connection, ctx.actor, resource, asked.filter)
-        chunks = await chosen(ctx, resource, TRASH if deed.op == "restore" else LIVE, [*where, *found])
+        state = TRASH if deed.op == "restore" else LIVE
+        found = await search_conditions(call.server.search, ctx.connection, ctx.actor, resource, asked.filter, state)
+        chunks = await chosen(ctx, resource, state, [*where, *found])
         total = count_lines(chunks)
         if is_dry(call):
             return await tried(call, ctx, resource, deed, chunks[:1], total)

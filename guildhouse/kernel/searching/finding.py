@@ -24,7 +24,7 @@ from guildhouse.kernel.searching.search_filters import filters_of
 from guildhouse.kernel.searching.search_index import SearchIndex
 from guildhouse.kernel.searching.search_query import Asked
 from guildhouse.kernel.searching.sought import Sought
-from guildhouse.kernel.select import LIVE, Listing, Page, columns_for, fetch_page, numbered, statement, visible
+from guildhouse.kernel.select import LIVE, TRASH, Listing, Page, columns_for, fetch_page, numbered, statement, visible
 
 INDEX, DATABASE = "index", "database"
 PATIENCE = 10.0  # seconds of a search without an index: it reads the text of every row
@@ -115,13 +115,20 @@ class Finding:
     async def condition(self) -> Condition:
         """The rows that are found as one more condition of a whole list: the best ones, as many as are ranked."""
         ranking = await self.rank(DEEPEST)
-        if ranking is None:
-            return words_condition(self.resource, self.asked, self.actor.scopes)
-        return with_ids(ranking.ids)
+        return with_ids(ranking.ids if ranking else await self.ids_without_index())
+
+    async def ids_without_index(self) -> list[str]:
+        """The rows as the database finds them."""
+        sql, values = statement(self.resource, "id", (self.in_database(),))
+        return [each["id"] for each in await within_budget(self.connection.fetch(numbered(sql), *values), PATIENCE)]
+
+    def in_database(self) -> Condition:
+        """The words as a condition that the database judges, where the rows are."""
+        return words_condition(self.resource, self.asked, self.actor.scopes, LIVE if self.is_in_index else TRASH)
 
     async def find_without_index(self) -> Found:
         """The page as the database finds it, in the list's own order."""
-        where = (*self.listing.where, words_condition(self.resource, self.asked, self.actor.scopes))
+        where = (*self.listing.where, self.in_database())
         listing = replace(self.listing, where=where, selection=self.read)
         page = fetch_page(self.connection, self.resource, self.actor, listing)
         return Found(await within_budget(page, PATIENCE))

@@ -10,11 +10,12 @@ from typing import Any
 from guildhouse.kernel.manifest import Synonyms
 from guildhouse.kernel.searching.query_building import LONGEST_PHRASE, no_synonyms
 from guildhouse.kernel.searching.search_query import Asked, Term, said_together
-from guildhouse.kernel.searching.tokens import HAN, plain, simplified, stem, stems
+from guildhouse.kernel.searching.tokens import HAN, parts, plain, simplified, stem, stems
 
 WORD = re.compile(r"[^\W_]+[+#]*")
 SNIPPET = 240  # signs of a text that is shown around what was found
 BEFORE = 60
+BETWEEN = ", "  # the items of a list, as it is shown
 MOST_MARKS = 50
 
 
@@ -38,13 +39,14 @@ def marked(asked: Asked, synonyms: Synonyms = no_synonyms) -> Marked:
     """What is marked for a query: its words, and the other ways to say them."""
     terms = [part for each in asked.wanted for part in (each.either or (each,))]
     latin = [each for each in terms if not each.is_chinese]
-    said = {word for each in latin if not each.begins for word in each.words}
+    together = [each for each in latin if each.exact and len(each.words) > 1]
+    said = {word for each in latin if not each.begins and each not in together for word in each.words}
     others = [other for phrase in phrases_of(terms) for other in synonyms(phrase)]
-    phrases = {tuple(stems(other)) for other in others if not HAN.search(other)} - {()}
+    phrases = {each.words for each in together} | {tuple(stems(each)) for each in others if not HAN.search(each)}
     runs = {each.said for each in terms if each.is_chinese} | {each for each in others if HAN.search(each)}
     runs |= {run for run in HAN.findall(plain(asked.text)) if len(run) > 1}
     begins = tuple(each.words[-1] for each in latin if each.begins)
-    return Marked(frozenset(said), tuple(phrases), begins, tuple(dict.fromkeys(map(simplified, runs))))
+    return Marked(frozenset(said), tuple(phrases - {()}), begins, tuple(dict.fromkeys(map(simplified, runs))))
 
 
 def phrases_of(terms: Sequence[Term]) -> Iterator[str]:
@@ -57,10 +59,12 @@ def phrases_of(terms: Sequence[Term]) -> Iterator[str]:
 
 def highlight(text: Any, marks: Marked) -> dict[str, Any] | None:
     """The part of a text around the first word found, and the places of all words in that part; None where none is."""
-    said = ", ".join(text) if isinstance(text, list) else text
+    said = BETWEEN.join(text) if isinstance(text, list) else text
     if not said:
         return None
-    places = sorted(set(places_of(said, marks)))
+    places = sorted(
+        {(start + low, start + high) for start, part in parts_in(text) for low, high in places_of(part, marks)}
+    )
     if not places:
         return None
     start = begin_of(said, places[0][0])
@@ -69,8 +73,19 @@ def highlight(text: Any, marks: Marked) -> dict[str, Any] | None:
     return {"text": part, "marks": without_overlap(inside), "starts_at": start, "cut": start + SNIPPET < len(said)}
 
 
+def parts_in(text: Any) -> Iterator[tuple[int, str]]:
+    """The items or paragraphs of a text, each with where it begins in what is shown."""
+    if not isinstance(text, list):
+        yield from parts(text)
+        return
+    start = 0
+    for each in text:
+        yield start, each
+        start += len(each) + len(BETWEEN)
+
+
 def places_of(text: str, marks: Marked) -> Iterator[tuple[int, int]]:
-    """Where the words stand."""
+    """Where the words stand in an item or paragraph."""
     for found in (marks.word if text.isascii() else WORD).finditer(text):
         word = found[0].lower()
         said = stem(word)

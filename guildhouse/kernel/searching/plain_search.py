@@ -17,9 +17,9 @@ from guildhouse.kernel.searching.search_query import Asked, Term
 from guildhouse.kernel.searching.tokens import variants
 
 
-def words_condition(resource: Resource[Any], asked: Asked, scopes: Collection[str]) -> Condition:
-    """The rows that have all the words, at most as many as are ranked."""
-    parts = [Condition("scopes && ?", (list(scopes),)), *each_term(resource, asked)]
+def words_condition(resource: Resource[Any], asked: Asked, scopes: Collection[str], state: Condition) -> Condition:
+    """The rows of a state (live, in the trash) that have all the words, at most as many as are ranked."""
+    parts = [Condition("scopes && ?", (list(scopes),)), state, *each_term(resource, asked)]
     where = " AND ".join(each.sql for each in parts)
     values = tuple(value for each in parts for value in each.values)
     return Condition(f'id = ANY(ARRAY(SELECT id FROM "{resource.name}" WHERE {where} LIMIT {DEEPEST}))', values)
@@ -46,7 +46,7 @@ def anywhere(resource: Resource[Any], term: Term) -> Condition:
 
 def text_sql(column: sa.Column[Any]) -> str:
     """SQL of a column's text."""
-    return f"array_to_string(\"{column.name}\", ' ')" if isinstance(column.type, sa.ARRAY) else f'"{column.name}"'
+    return f"array_to_string(\"{column.name}\", ' | ')" if isinstance(column.type, sa.ARRAY) else f'"{column.name}"'
 
 
 def forms(term: Term) -> list[str]:

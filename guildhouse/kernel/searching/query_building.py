@@ -34,14 +34,10 @@ def no_synonyms(_phrase: str) -> Sequence[str]:
 
 @dataclass
 class QueryBuilder:
-    """Builds queries for the index of one noun. `mistyped` gathers the words that the index has not at all.
-
-    Where it is not `forgiving`, such a word finds nothing, instead of those that are nearly the same.
-    """
+    """Builds queries for the index of one noun. `mistyped` gathers the words that the index has not at all."""
 
     index: SearchIndex
     synonyms: Synonyms = no_synonyms
-    forgiving: bool = True
     mistyped: list[str] = field(default_factory=list)
 
     @property
@@ -71,7 +67,7 @@ class QueryBuilder:
 
     def words(self, asked: Asked, *, any_word: bool, favouring: bool = True) -> Iterator[Clause]:
         """The words: so many of those needed, none that is excluded, and what else makes a row come earlier."""
-        needed = asked.needed if len(asked.needed) <= FEW_WORDS else loosened(asked.needed)
+        needed = needed_of(asked)
         if needed:
             core = [(Occur.Should, each) for each in self.merged(needed)]
             least = 1 if any_word else least_of(len(core))
@@ -83,25 +79,10 @@ class QueryBuilder:
 
     def merged(self, needed: Sequence[Term]) -> Iterator[Query]:
         """A query for each term, one for several where together they have a synonym."""
-        start = 0
-        while start < len(needed):
-            length, others = self.meant(needed[start:])
-            terms = needed[start : start + length]
+        for terms, others in groups_of(needed, self.synonyms):
             own = [self.one(each) for each in terms]
-            said = own[0] if length == 1 else all_of(own)
+            said = own[0] if len(own) == 1 else all_of(own)
             yield Query.disjunction_max_query([said, *map(self.alternative, others)]) if others else said
-            start += length
-
-    def meant(self, terms: Sequence[Term]) -> tuple[int, Sequence[str]]:
-        """How many of the next terms have a synonym together, and their synonyms; the most that have one."""
-        plain = terms[:LONGEST_PHRASE]
-        for length in range(len(plain), 0, -1):
-            group = plain[:length]
-            if all(each.is_plain for each in group):
-                others = self.synonyms(said_together(group))
-                if narrow := [each for each in others if not is_part(each, group)]:
-                    return length, narrow
-        return 1, ()
 
     def alternative(self, said: str) -> Query:
         """Another way to say it, at a lower score; in the title it counts twice."""
@@ -131,7 +112,7 @@ class QueryBuilder:
 
     def is_mistyped(self, term: Term, name: str, word: str) -> bool:
         """Whether a word may be a typing error: nobody has written it."""
-        may_be = self.forgiving and not (term.exact or term.column or term.excluded)
+        may_be = not (term.exact or term.column or term.excluded)
         return bool(may_be and errors_in(word)) and not self.index.searcher.doc_freq(name, word)
 
     def kept(self, name: str) -> str:
@@ -156,10 +137,9 @@ class QueryBuilder:
     def chinese(self, name: str, term: Term) -> Query:
         """A Chinese word: as the dictionary cut it, or sign by sign, in case it was cut otherwise where it stands."""
         cut = self.phrase_in(term, name)
-        run = [sign for sign in term.said if not sign.isspace()]
-        if term.column or term.exact or len(run) < 2:
+        if not term.signs:
             return cut
-        signs = Query.const_score_query(self.phrase(f"{self.noun.name}~signs", run), 1.0)
+        signs = Query.const_score_query(self.phrase(f"{self.noun.name}~signs", term.signs), 1.0)
         return Query.boolean_query([(Occur.Should, cut), (Occur.Should, signs)])
 
     def beginning(self, term: Term) -> Query:
@@ -178,6 +158,32 @@ class QueryBuilder:
         title = f"{self.noun.name}.{self.noun.title}"
         for both in pairwise(words):
             yield Query.boost_query(Query.phrase_query(self.schema, title, list(both)), NEIGHBOURS * times)
+
+
+def needed_of(asked: Asked) -> Sequence[Term]:
+    """The terms that are needed; of a long text any of its words."""
+    return asked.needed if len(asked.needed) <= FEW_WORDS else loosened(asked.needed)
+
+
+def groups_of(needed: Sequence[Term], synonyms: Synonyms) -> Iterator[tuple[Sequence[Term], Sequence[str]]]:
+    """The terms one by one, several together where together they have a synonym; and those synonyms."""
+    start = 0
+    while start < len(needed):
+        length, others = meant(needed[start:], synonyms)
+        yield needed[start : start + length], others
+        start += length
+
+
+def meant(terms: Sequence[Term], synonyms: Synonyms) -> tuple[int, Sequence[str]]:
+    """How many of the next terms have a synonym together, and their synonyms; the most that have one."""
+    plain = terms[:LONGEST_PHRASE]
+    for length in range(len(plain), 0, -1):
+        group = plain[:length]
+        if all(each.is_plain for each in group):
+            others = synonyms(said_together(group))
+            if narrow := [each for each in others if not is_part(each, group)]:
+                return length, narrow
+    return 1, ()
 
 
 def is_part(other: str, terms: Sequence[Term]) -> bool:

@@ -18,12 +18,20 @@ from guildhouse.kernel.select import LIVE, Listing
 
 
 async def search_conditions(
-    engine: Engine, connection: Connection, actor: Actor, resource: Resource[Any], params: Mapping[str, str]
+    engine: Engine,
+    connection: Connection,
+    actor: Actor,
+    resource: Resource[Any],
+    params: Mapping[str, str],
+    state: Condition = LIVE,
 ) -> list[Condition]:
-    """The rows that `q` finds, if it is given: the best ones, as many as are ranked."""
+    """The rows that `q` finds, if it is given: the best ones, as many as are ranked; or in the trash, if that is asked for.
+
+    Raises `SearchTooSlow`.
+    """
     text = params.get("q")
     if text is None or not resource.find.text:
         return []
     sought = Sought(parse_query(text, resource.find.text), (), highlights=False, by_relevance=True)
-    listing = Listing(Selection(("id",)), (LIVE,), parse_sort(resource, None), DEEPEST)
+    listing = Listing(Selection(("id",)), (state,), parse_sort(resource, None), DEEPEST)
     return [await Finding(engine, connection, resource, actor, listing, sought).condition()]

@@ -9,7 +9,7 @@ from tantivy import Document
 from guildhouse.kernel.row import Values
 from guildhouse.kernel.searching.in_sight import listed_under
 from guildhouse.kernel.searching.index_schema import CIRCLE, EYES, HIGH, KEY, LOW, SCOPES, Noun, as_indexed
-from guildhouse.kernel.searching.tokens import apart, signs, spaced
+from guildhouse.kernel.searching.tokens import parts, signs, spaced
 
 HALF = 2**64 - 1
 
@@ -57,25 +57,26 @@ def document(noun: Noun, record: Values, columns: Sequence[str]) -> Document:
 
 
 def add_text(made: Document, noun: Noun, record: Values, columns: Sequence[str]) -> None:
-    """The words of the columns: all together, each column's own, and those that are completed."""
+    """The words of the columns: all together, each column's own, and those that are completed.
+
+    Between what is added one after the other the engine leaves a place free, so that no phrase runs over.
+    """
     for name in columns:
-        said = text_of(record[name])
-        if not said:
-            continue
-        words = spaced(said)
-        made.add_text(noun.name, words)
-        made.add_text(f"{noun.name}.{name}", words)
-        if noun.text[name] in "AB":
-            made.add_text(f"{noun.name}~whole", words)
-        if name == noun.title:
-            made.add_text(f"{noun.name}~title", words)
-        if alone := signs(said):
-            made.add_text(f"{noun.name}~signs", apart(alone))
+        for said in parts_of(record[name]):
+            words = spaced(said)
+            made.add_text(noun.name, words)
+            made.add_text(f"{noun.name}.{name}", words)
+            if noun.text[name] in "AB":
+                made.add_text(f"{noun.name}~whole", words)
+            if name == noun.title:
+                made.add_text(f"{noun.name}~title", words)
+            for run in signs(said):
+                made.add_text(f"{noun.name}~signs", run)
 
 
-def text_of(value: Any) -> str:
-    """A column's text; the words of a list are kept apart by more than a blank, so that no phrase runs over."""
-    return " | ".join(value) if isinstance(value, list) else value or ""
+def parts_of(value: Any) -> Iterable[str]:
+    """A column's text in parts: the items of a list, the paragraphs of a text."""
+    return value if isinstance(value, list) else (part for _, part in parts(value or "") if part)
 
 
 def add_values(made: Document, noun: Noun, record: Values) -> None:

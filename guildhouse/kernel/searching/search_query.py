@@ -56,6 +56,12 @@ class Term:
         return bool(HAN.search(self.said))
 
     @property
+    def signs(self) -> Sequence[str]:
+        """Its Chinese signs one by one, where they stand for it however a dictionary cuts them."""
+        run = [sign for sign in self.said if not sign.isspace()]
+        return run if self.is_chinese and len(run) > 1 and not (self.column or self.exact) else ()
+
+    @property
     def is_plain(self) -> bool:
         """Whether it is just a word, so that another word may be meant by it."""
         return not (self.column or self.begins or self.exact or self.either)

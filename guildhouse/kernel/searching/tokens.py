@@ -6,7 +6,7 @@ no blanks: it is folded to one script and one vocabulary, so that 軟體 and 软
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
@@ -15,6 +15,8 @@ from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
 HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+")
 # In text whose separators are blanks: `+` and `#` that end no word, and the end of those that do, where the next begins.
 MISPLACED = re.compile(r"(?<!\S)[+#]+|(?<=[+#])(?=[^\s+#])")
+# Where a text begins anew: behind an empty line, and with each item of a list that has a line of its own.
+ANEW = re.compile(r"\n[^\S\n]*\n\s*|\n(?=[^\S\n]*(?:[-*\u2022\u2023\u25cf\u25aa\u00b7]|\d{1,2}[.)])\s)")
 LONGEST = 60  # letters of a word; what is longer is not language
 SHORT, LONG = 4, 8  # letters of a word in which there may be a typing error, or two
 STEMS, WHOLE, RAW = "stems", "whole", "raw"
@@ -83,12 +85,21 @@ def spaced(text: str) -> str:
     return apart(HAN.sub(lambda run: f" {' '.join(cutting.cut_for_search(run[0], False))} ", folding.convert(text)))
 
 
-def signs(text: str) -> str:
-    """The Chinese signs of a text, folded, one by one: found whatever the dictionary makes of them."""
+def parts(text: str) -> Iterator[tuple[int, str]]:
+    """The paragraphs and items of a text, each with where it begins: a phrase is never of two of them."""
+    start = 0
+    for found in ANEW.finditer(text):
+        yield start, text[start : found.start()]
+        start = found.end()
+    yield start, text[start:]
+
+
+def signs(text: str) -> list[str]:
+    """The Chinese signs of each run of a text, folded, one by one: found whatever the dictionary makes of them."""
     if text.isascii() or not HAN.search(text):
-        return ""
+        return []
     folding, _ = chinese()
-    return " | ".join(" ".join(run) for run in HAN.findall(folding.convert(plain(text))))
+    return [" ".join(run) for run in HAN.findall(folding.convert(plain(text)))]
 
 
 def stems(text: str) -> list[str]:

@@ -86,3 +86,19 @@ def test_every_word_begins_like_its_stem() -> None:
     for word in words:
         pattern = Marked(frozenset([stem(word)]), (), (), ()).word
         assert pattern.findall(word) == [word]
+
+
+def test_a_phrase_is_marked_where_it_stands_and_its_words_alone_are_not() -> None:
+    assert found("A nurse. The registered nurse.", '"registered nurse"') == ["registered nurse"]
+    assert found("A nurse. The registered nurse.", 'registered "nurse"') == ["nurse", "registered", "nurse"]
+
+
+def test_no_phrase_runs_over_from_one_item_or_paragraph_to_the_next() -> None:
+    assert found(["machine learning", "data"], '"learning data"') == []
+    assert found(["machine learning", "learning data"], '"learning data"') == ["learning data"]
+    assert found("machine learning\n\ndata, learning data", '"learning data"') == ["learning data"]
+
+
+def test_places_in_later_items_and_paragraphs_are_those_of_the_whole_text() -> None:
+    assert found(["Python", "數據庫", "Go", "SQL"], "sql 数据库") == ["數據庫", "SQL"]
+    assert found("- 護理\n- 資料庫 SQL\n\nSQL", "sql 資料庫") == ["資料庫", "SQL", "SQL"]

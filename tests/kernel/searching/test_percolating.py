@@ -1,31 +1,42 @@
-"""Rows are asked which queries find them."""
+"""Rows are asked which queries find them, and say what an index of them would."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from guildhouse.app import HOUSE
-from guildhouse.kernel.searching.index_schema import schema_of
-from guildhouse.kernel.searching.percolating import Percolator
-from guildhouse.kernel.searching.search_query import parse_query
+from guildhouse.kernel.manifest import Synonyms
+from guildhouse.kernel.searching.index_schema import Noun, schema_of
+from guildhouse.kernel.searching.percolating import RowWords, wording_of
+from guildhouse.kernel.searching.query_building import QueryBuilder, no_synonyms
+from guildhouse.kernel.searching.search_document import documents_of
+from guildhouse.kernel.searching.search_index import READY, SearchIndex, Stand
+from guildhouse.kernel.searching.search_query import NothingToSearch, Term, parse_query
 
 SCHEMA = schema_of(HOUSE)
-JOBS = SCHEMA.nouns["jobs"]
+JOBS, PEOPLE = SCHEMA.nouns["jobs"], SCHEMA.nouns["people"]
+Rows = Sequence[dict[str, Any]]
 
 
-def record(n: int, scopes: tuple[str, ...] = ("public",), **values: Any) -> dict[str, Any]:
-    empty = dict.fromkeys(JOBS.resource.columns)
-    lists = {"skills": [], "tags": []}
+class Strict(QueryBuilder):
+    """Builds queries that forgive nothing."""
+
+    def is_mistyped(self, term: Term, name: str, word: str) -> bool:
+        """No word is."""
+        return False
+
+
+def record(n: int, scopes: tuple[str, ...] = ("public",), noun: Noun = JOBS, **values: Any) -> dict[str, Any]:
+    empty: dict[str, Any] = dict.fromkeys(noun.resource.columns)
+    lists = {"skills": [], "tags": [], "audience": {}}
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    return {
-        **empty,
-        **lists,
-        "posted_at": now,
-        "created_at": now,
-        "id": str(UUID(int=n)),
-        "scopes": list(scopes),
-        **values,
-    }
+    about = {"posted_at": now, "created_at": now, "id": str(UUID(int=n)), "scopes": list(scopes)}
+    return {name: value for name, value in {**empty, **lists, **about, **values}.items() if name in empty}
 
 
 ROWS = [
@@ -33,12 +44,30 @@ ROWS = [
     record(2, ("person:1",), title="Night nurse"),
     record(3, title="Purse maker"),
 ]
+PARTED = [
+    record(1, title="Clerk", skills=["machine learning", "data"], description="We cook\n- and serve\n\nEvery day"),
+    record(2, title="文員", skills=["機器學習", "資料"], description="上大學，生活好\n\n安全地工作"),
+]
+PERSONS = [
+    record(
+        1, noun=PEOPLE, name="Ada Night", headline="Registered nurse", skills=["data"], audience={"skills": "public"}
+    ),
+    record(2, noun=PEOPLE, name="Ben", about="A nurse of machine learning", audience={"about": "me"}),
+]
 
 
-def found(query: str, *scopes: str) -> list[int]:
-    percolator = Percolator(SCHEMA, JOBS, ROWS)
-    ids = percolator.found_by(parse_query(query, JOBS.text), scopes or ("public",))
-    return sorted(UUID(each).int for each in ids)
+def indexed(noun: Noun, rows: Rows) -> SearchIndex:
+    index = SearchIndex(SCHEMA.schemas[noun.name])
+    index.claim()
+    index.write((), [each for row in rows for each in documents_of(noun, row)])
+    index.commit(Stand("", 0, READY))
+    return index
+
+
+def found(query: str, *scopes: str, rows: Rows = ROWS) -> list[int]:
+    wording = wording_of(parse_query(query, JOBS.text))
+    held = scopes or ("public",)
+    return [UUID(each["id"]).int for each in rows if RowWords(JOBS, each).are_found_by(wording, held)]
 
 
 def test_a_query_finds_the_rows_that_it_fits() -> None:
@@ -56,7 +85,67 @@ def test_a_word_that_is_nearly_the_same_is_another_word() -> None:
     assert found("murse") == []
 
 
-def test_many_queries_are_asked_of_the_same_rows() -> None:
-    percolator = Percolator(SCHEMA, JOBS, ROWS)
-    answers = [percolator.found_by(parse_query(each, JOBS.text), ("public",)) for each in ("nurse", "purse", "maker")]
-    assert [len(each) for each in answers] == [1, 1, 1]
+def test_no_phrase_runs_over_from_one_item_or_paragraph_to_the_next() -> None:
+    for phrase in ("machine learning", "we cook", "and serve", "every day"):
+        assert found(f'"{phrase}"', rows=PARTED) == found(f'"{phrase}" clerk', rows=PARTED) == [1]
+    for phrase in ("learning data", "cook and", "serve every"):
+        assert found(f'"{phrase}"', rows=PARTED) == []
+    assert found('skills:"machine learning"', rows=PARTED) == [1]
+    assert found('skills:"learning data"', rows=PARTED) == []
+
+
+def test_no_chinese_phrase_or_word_does_so_either() -> None:
+    assert (
+        found('"機器學習"', rows=PARTED) == found("机器学习", rows=PARTED) == found('"安全地工作"', rows=PARTED) == [2]
+    )
+    assert found('"學習資料"', rows=PARTED) == found('"好安全"', rows=PARTED) == []
+    assert found("學生", rows=PARTED) == []
+
+
+def test_what_may_not_be_seen_of_a_row_does_not_find_it() -> None:
+    wording = wording_of(parse_query("learning", PEOPLE.text))
+    words = RowWords(PEOPLE, PERSONS[1])
+    assert words.are_found_by(wording, ("public", f"person:{PERSONS[1]['id']}"))
+    assert not words.are_found_by(wording, ("public", "members"))
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("nurse", 2), ("carpenter", 0), ("purse registered", 1), ('"purse maker"', 1), ("nurse OR maker", 3),
+        ("purse registered night", 2), ("-night", 3), ("nur*", 3), ("學生", 0),
+    ],
+)  # fmt: skip
+def test_rows_that_lack_all_that_a_query_needs_are_known_at_a_glance(query: str, count: int) -> None:
+    evidence = wording_of(parse_query(query, JOBS.text)).evidence
+    assert sum(evidence is None or not evidence.isdisjoint(RowWords(JOBS, each).all) for each in ROWS) == count
+
+
+WORDS = (
+    "nurse", "registered", "night", "-night", "OR", '"registered nurse"', "nur*", "title:maker", "skills:data", "-data",
+    "end-of-life", "machine", "learning", "rn", "about:nurse", "註冊護士", "護理師", "機器學習", "skills:機器學習",
+    '"學習"', "資料", "-資料", "生活", "好", "Node.js", '"machine learning"', 'description:"and serve"', "night nu*",
+    "it", "的",
+)  # fmt: skip
+OF_JOBS = [*ROWS, *({**each, "id": str(UUID(int=n))} for n, each in enumerate(PARTED, 10))]
+INDEXES = {noun.name: indexed(noun, rows) for noun, rows in ((JOBS, OF_JOBS), (PEOPLE, PERSONS))}
+HOLDINGS = (("public",), ("person:1",), ("public", "members", f"person:{PERSONS[1]['id']}"))
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.lists(st.sampled_from(WORDS), min_size=1, max_size=7),
+    st.sampled_from([no_synonyms, HOUSE.synonyms_of]),
+    st.sampled_from(HOLDINGS),
+)
+def test_rows_say_what_an_index_of_them_would(words: list[str], synonyms: Synonyms, scopes: tuple[str, ...]) -> None:
+    for noun, rows in ((JOBS, OF_JOBS), (PEOPLE, PERSONS)):
+        try:
+            asked = parse_query(" ".join(words), noun.text)
+        except NothingToSearch:
+            return
+        wording = wording_of(asked, synonyms)
+        said = {each["id"] for each in rows if RowWords(noun, each).are_found_by(wording, scopes)}
+        index = INDEXES[noun.name]
+        hits, _ = index.search(Strict(index, synonyms).counted(asked, scopes, (), any_word=False), 100)
+        assert said == {hit.row_id for hit in hits}

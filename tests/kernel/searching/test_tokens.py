@@ -3,9 +3,21 @@
 import random
 import unicodedata
 
+import pytest
 from tantivy import TextAnalyzerBuilder, Tokenizer
 
-from guildhouse.kernel.searching.tokens import apart, plain, signs, simplified, spaced, stem, stems, variants, whole
+from guildhouse.kernel.searching.tokens import (
+    apart,
+    parts,
+    plain,
+    signs,
+    simplified,
+    spaced,
+    stem,
+    stems,
+    variants,
+    whole,
+)
 
 PATTERN = TextAnalyzerBuilder(Tokenizer.regex(r"[\p{L}\p{N}\p{M}_]+[+#]*")).build()
 
@@ -54,11 +66,11 @@ def test_chinese_words_stand_alone_with_the_words_inside_them() -> None:
 
 def test_a_text_without_chinese_is_left_as_it_is() -> None:
     assert spaced("Plain text") == "Plain text"
-    assert signs("Plain text") == ""
+    assert signs("Plain text") == []
 
 
 def test_signs_stand_one_by_one_and_runs_apart() -> None:
-    assert signs("\u53f0\u5317 A \u9ad8\u96c4") == "\u53f0 \u5317 | \u9ad8 \u96c4"
+    assert signs("\u53f0\u5317 A \u9ad8\u96c4") == ["\u53f0 \u5317", "\u9ad8 \u96c4"]
 
 
 def test_a_word_alone_is_stemmed_as_in_a_text() -> None:
@@ -72,3 +84,22 @@ def test_each_sign_keeps_its_place_when_it_is_simplified() -> None:
 
 def test_variants_are_of_both_scripts() -> None:
     assert {"\u8b77\u7406", "\u62a4\u7406"} <= set(variants("\u62a4\u7406"))
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("One line\nwrapped.", ["One line\nwrapped."]),
+        ("One.\n\n  Two.\n \n\nThree.", ["One.", "Two.", "Three."]),
+        ("We ask for:\n- Python\n  * SQL\n\u2022 Go", ["We ask for:", "- Python", "  * SQL", "\u2022 Go"]),
+        ("1. Cook\n2) Serve\n-5 degrees\n2026 too", ["1. Cook", "2) Serve\n-5 degrees\n2026 too"]),
+        ("", [""]),
+    ],
+)
+def test_a_text_begins_anew_with_each_paragraph_and_each_item(text: str, found: list[str]) -> None:
+    assert [part for _, part in parts(text)] == found
+    assert all(text[start:].startswith(part) for start, part in parts(text))
+
+
+def test_a_text_of_nothing_but_empty_lines_is_parted_at_once() -> None:
+    assert len(list(parts("\n \t" * 100_000))) == 2
