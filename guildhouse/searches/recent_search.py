@@ -161,15 +161,15 @@ def run_at(house: House, search: Searched) -> str:
 
 async def forget(ctx: Context, records: Sequence[Values]) -> None:
     """Delete searches, from the log as well."""
-    for record in records:
-        await store.erase(ctx, recent_searches, RecentSearch.of(record))
+    if records:
+        await store.erase(ctx, {recent_searches: [RecentSearch.of(record) for record in records]})
 
 
 async def forget_one(call: Call) -> Answer:
     """Forget one search for good."""
 
     async def act(ctx: Context) -> Answer:
-        await store.erase(ctx, recent_searches, await held(call, ctx, recent_searches))
+        await store.erase(ctx, {recent_searches: [await held(call, ctx, recent_searches)]})
         return Answer(204)
 
     return await perform(call, act)
