@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from tantivy import Document, Index, IndexWriter, Order, Query, Searcher
 
-from guildhouse.kernel.searching.index_schema import CURSOR, HIGH, KEY, LOW, NounSchema
+from guildhouse.kernel.searching.index_schema import CURSOR, HIDDEN, HIGH, KEY, LOW, SCOPES, NounSchema
 from guildhouse.kernel.searching.tokens import analyzers
 
 T = TypeVar("T")
@@ -115,6 +115,7 @@ class SearchIndex:
         mark = Document()
         mark.add_text(KEY, CURSOR)
         mark.add_text(CURSOR, stand.text())
+        mark.add_text(SCOPES, HIDDEN)
         with self._writing:
             self.write([CURSOR], [mark])
             assert self._writer
