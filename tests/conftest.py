@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
@@ -110,22 +110,27 @@ async def tell(dsn: str, statement: str) -> None:
         await connection.close()
 
 
+@contextmanager
+def fresh(server_dsn: str, template: str = "template1") -> Iterator[str]:
+    """The name of a copy of a database to which nobody is connected, for as long as the block runs."""
+    name = f"test_{RUN}_{uuid4().hex}"
+    asyncio.run(tell(server_dsn, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"))
+    yield name
+    asyncio.run(tell(server_dsn, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
 @pytest.fixture
 def empty_dsn(server_dsn: str) -> Iterator[str]:
     """The DSN of a fresh empty database."""
-    name = f"test_{RUN}_{uuid4().hex}"
-    asyncio.run(tell(server_dsn, f"CREATE DATABASE {name} STRATEGY file_copy"))
-    yield dsn_of(server_dsn, name)
-    asyncio.run(tell(server_dsn, f"DROP DATABASE {name} WITH (FORCE)"))
+    with fresh(server_dsn) as name:
+        yield dsn_of(server_dsn, name)
 
 
 @pytest.fixture
 def dsn(server_dsn: str, template: str) -> Iterator[str]:
     """The DSN of a fresh migrated database."""
-    name = f"test_{RUN}_{uuid4().hex}"
-    asyncio.run(tell(server_dsn, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"))
-    yield dsn_of(server_dsn, name)
-    asyncio.run(tell(server_dsn, f"DROP DATABASE {name} WITH (FORCE)"))
+    with fresh(server_dsn, template) as name:
+        yield dsn_of(server_dsn, name)
 
 
 @pytest.fixture
