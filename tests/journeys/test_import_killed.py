@@ -4,7 +4,7 @@ from typing import Any
 
 from httpx2 import Client
 
-from tests.commands.processes import Place, sql, wait_until
+from tests.commands.processes import BURY, Place, sql, wait_until
 
 ROWS = 2_500
 COUNTS = "SELECT count(*), count(DISTINCT external_id), count(*) FILTER (WHERE deleted_at IS NULL) FROM jobs"
@@ -36,6 +36,7 @@ def test_an_import_goes_on_after_kill_9(migrated: Place) -> None:
             assert client.post(f"/v1/imports/{import_id}/apply").status_code == 200
             wait_until(lambda: now(client, import_id)["written"])
             up.kill()
+    sql(migrated, BURY)
     with migrated.up() as up:
         up.sign_in()
         with up.client() as client:
