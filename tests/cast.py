@@ -1,6 +1,7 @@
 """The cast: Ada owns, Ben is on her team, Cleo must see nothing of theirs, Otto is the admin. Fresh in every test."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from httpx2 import ASGITransport, AsyncClient, Response
 
 from guildhouse.accounts.access_token import make_access_token
-from guildhouse.accounts.person import people
+from guildhouse.accounts.person import Person, people
 from guildhouse.accounts.session import sessions
 from guildhouse.kernel import store
 from guildhouse.kernel.actor import HOUSE
@@ -71,30 +72,50 @@ class Cast:
 
 
 async def assemble(server: Server, edge: Edge) -> Cast:
-    """The whole cast in a fresh database."""
+    """The whole cast in a fresh database, in one transaction: most tests begin so."""
     roles = {"ada": "member", "ben": "member", "cleo": "member", "otto": "admin"}
-    callers = {name: await signed_in(server, edge, name.capitalize(), role, {}) for name, role in roles.items()}
+    async with by_the_house(server) as ctx:
+        callers = {
+            name: await welcomed(ctx, server, edge, await new_person(ctx, name.capitalize(), role, {}))
+            for name, role in roles.items()
+        }
     return Cast(server, edge, **callers, nobody=Caller(client_of(edge)))
 
 
 async def signed_in(server: Server, edge: Edge, name: str, role: str, values: Mapping[str, Any]) -> Caller:
-    """A person with a session; no password is hashed, because that takes longer than most tests."""
-    async with server.database.writing(Note(reason="cast")) as connection:
-        ctx = Context(server.house, connection, HOUSE, Note(reason="cast"))
-        person = await store.create(ctx, people, {
-            "email": f"{name.lower()}@example.org", "name": name, "role": role, **values,
-        }, verb="created")  # fmt: skip
-    return await at_home(server, edge, Caller(client_of(edge), person.id, name))
+    """A person with a session."""
+    async with by_the_house(server) as ctx:
+        return await welcomed(ctx, server, edge, await new_person(ctx, name, role, values))
 
 
 async def at_home(server: Server, edge: Edge, person: Caller) -> Caller:
     """A person of whom this server has a row, signed in there."""
-    async with server.database.writing(Note(reason="cast")) as connection:
-        ctx, now = Context(server.house, connection, HOUSE, Note(reason="cast")), datetime.now(UTC)
-        session = await store.create(ctx, sessions, {
-            "person_id": person.id, "device": "test", "address": "local", "refresh_hash": person.id,
-            "spent_hashes": [], "last_seen_at": now, "expires_at": now + timedelta(days=1),
-        }, verb="created")  # fmt: skip
+    async with by_the_house(server) as ctx:
+        return await welcomed(ctx, server, edge, person)
+
+
+@asynccontextmanager
+async def by_the_house(server: Server) -> AsyncIterator[Context]:
+    """A transaction in the name of the house."""
+    note = Note(reason="cast")
+    async with server.database.writing(note) as connection:
+        yield Context(server.house, connection, HOUSE, note)
+
+
+async def new_person(ctx: Context, name: str, role: str, values: Mapping[str, Any]) -> Person:
+    """A row for a person; no password is hashed, because that takes longer than most tests."""
+    return await store.create(ctx, people, {
+        "email": f"{name.lower()}@example.org", "name": name, "role": role, **values,
+    }, verb="created")  # fmt: skip
+
+
+async def welcomed(ctx: Context, server: Server, edge: Edge, person: Person | Caller) -> Caller:
+    """A person with a session of theirs."""
+    now = datetime.now(UTC)
+    session = await store.create(ctx, sessions, {
+        "person_id": person.id, "device": "test", "address": "local", "refresh_hash": person.id,
+        "spent_hashes": [], "last_seen_at": now, "expires_at": now + timedelta(days=1),
+    }, verb="created")  # fmt: skip
     return Caller(client_of(edge, make_access_token(server, session)), person.id, person.name)
 
 

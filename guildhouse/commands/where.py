@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +42,7 @@ class Place:
 
 def find(word: str) -> list[Place]:
     """Every place that is known by a word; where none is, those whose words have it in them."""
-    wanted, places = plain(word), list(everything())
+    wanted, places = plain(word), everything()
     exact = [place for place in places if wanted in map(plain, place.words)]
     return exact or [place for place in places if any(wanted in plain(each) for each in place.words)]
 
@@ -64,17 +66,12 @@ def plain(word: str) -> str:
     return word.strip().lower().replace("-", "_")
 
 
-def everything() -> Iterator[Place]:
-    """Everything in the house that has a name."""
-    for resource in HOUSE.resources.values():
-        yield from of_resource(resource)
-    yield from doors()
-    yield from events()
-    yield from workers()
-    yield from faults()
-    yield from settings()
-    yield from pages()
-    yield from source_files()
+@cache
+def everything() -> tuple[Place, ...]:
+    """Everything in the house that has a name; it is looked for once, because all of the source is read for it."""
+    rows = [of_resource(resource) for resource in HOUSE.resources.values()]
+    others = (doors(), events(), workers(), faults(), settings(), pages(), source_files())
+    return tuple(chain(*rows, *others))
 
 
 def at(thing: Any, what: str, *words: str) -> Place:

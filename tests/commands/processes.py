@@ -19,7 +19,7 @@ from httpx2 import Client, HTTPError, Response
 
 from guildhouse.__main__ import main
 from guildhouse.commands.joining import cluster_of
-from guildhouse.kernel.embedded import binary
+from guildhouse.kernel.embedded import Embedded, binary
 
 PASSWORD = "correct horse battery staple"
 PATIENCE = 90  # seconds: other tests take their share of the machine
@@ -84,7 +84,8 @@ class Place:
     def stop_postgres(self) -> None:
         """Stop a PostgreSQL whose users were all killed, before its files go."""
         if not self.is_stopped():
-            self.run("migrate", "status")
+            with Embedded(self.data):
+                pass
 
 
 @dataclass
@@ -222,5 +223,14 @@ def copy(made: Path, to: Path) -> None:
 def sql(place: Place, statement: str) -> str:
     """What psql says, on a PostgreSQL that runs."""
     socket = cluster_of(place.data).with_name(f"{cluster_of(place.data).name}.socket")
-    command = [str(binary("psql")), f"postgresql:///guildhouse?host={socket}&user=guildhouse", "-XAtqc", statement]
+    return psql(f"postgresql:///guildhouse?host={socket}&user=guildhouse", statement)
+
+
+def psql(dsn: str, statement: str) -> str:
+    """What psql says."""
+    command = [str(binary("psql")), dsn, "-XAtqc", statement]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+# Rather than to wait until the leases of a killed process run out, which an operation does in its journey.
+BURY = "UPDATE readers SET lease_until = now(); UPDATE pgqueuer SET heartbeat = now() - interval '1 minute'"

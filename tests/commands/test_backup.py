@@ -60,27 +60,26 @@ def backed_up(dsn: str, directory: Path) -> Path:
     return file
 
 
-def test_a_server_whose_data_directory_was_destroyed_comes_back_as_it_was(place: Place) -> None:
-    file = place.data.parent / "backup.tar"
-    place.data.mkdir()
-    (place.data / "files").mkdir()
-    (place.data / "files" / "portrait.bin").write_bytes(b"\0\1\2")
-    with place.up() as up:
+def test_a_server_whose_data_directory_was_destroyed_comes_back_as_it_was(migrated: Place) -> None:
+    file = migrated.data.parent / "backup.tar"
+    (migrated.data / "files").mkdir()
+    (migrated.data / "files" / "portrait.bin").write_bytes(b"\0\1\2")
+    with migrated.up() as up:
         up.become_admin()
         with up.client() as client:
             job = client.post("/v1/jobs", json={"title": "Kept"})
             position = job.headers["log-position"]
             before = client.get("/v1/jobs").json()["data"]
-            place.done("backup", str(file))
-            counted = sql(place, "SELECT count(*) FROM changes")
+            migrated.done("backup", str(file))
+            counted = sql(migrated, "SELECT count(*) FROM changes")
         up.kill()
-    place.stop_postgres()
-    shutil.rmtree(place.data)
+    migrated.stop_postgres()
+    shutil.rmtree(migrated.data)
     said: list[str] = []
-    restore(load(data=place.data), file, said.append)
+    restore(load(data=migrated.data), file, said.append)
     assert "as many as were backed up" in said[1] and "whole and unaltered" in said[3]
-    assert (place.data / "files" / "portrait.bin").read_bytes() == b"\0\1\2"
-    with place.up() as up:
+    assert (migrated.data / "files" / "portrait.bin").read_bytes() == b"\0\1\2"
+    with migrated.up() as up:
         up.sign_in()
         with up.client() as client:
             assert client.get("/v1/jobs").json()["data"] == before
@@ -91,10 +90,10 @@ def test_a_server_whose_data_directory_was_destroyed_comes_back_as_it_was(place:
             read = client.get(written.headers["location"], headers={"Wait-For": written.headers["log-position"]})
             assert read.json()["title"] == "New"
         changes, positions, last = sql(
-            place, "SELECT (SELECT count(*) FROM changes), count(DISTINCT seq), max(pos) FROM change_pos"
+            migrated, "SELECT (SELECT count(*) FROM changes), count(DISTINCT seq), max(pos) FROM change_pos"
         ).split("|")
         assert changes == positions == last and int(changes) > int(counted)
-        dsn = f"postgresql:///guildhouse?host={cluster_of(place.data)}.socket&user=guildhouse"
+        dsn = f"postgresql:///guildhouse?host={cluster_of(migrated.data)}.socket&user=guildhouse"
         assert in_database(dsn, verify).whole
         assert up.stop() == 0
 

@@ -16,11 +16,12 @@ from tests.commands.processes import PASSWORD, Place, Writer, copy, sql, wait_un
 
 
 @pytest.fixture(scope="module")
-def made() -> Iterator[Path]:
+def made(data_made: Path) -> Iterator[Path]:
     """A data directory with a migrated database and an admin, of a server that was stopped."""
     directory = Path(tempfile.mkdtemp(prefix="serving-"))
     directory.chmod(0o711)
     place = Place(directory / "data")
+    copy(data_made, place.data)
     with place.up() as up:
         up.become_admin()
         assert up.stop() == 0

@@ -19,6 +19,8 @@ from typing import Any
 
 import pytest
 
+from tests.commands.processes import copy
+
 CHECKOUT = Path(__file__).parents[2]
 GUIDES = {place.stem: place for place in (CHECKOUT / "README.md", *(CHECKOUT / "docs" / "guides").glob("*.md"))}
 DEFAULT = "http://127.0.0.1:8000"
@@ -90,10 +92,12 @@ class Up:
 
 
 @pytest.fixture
-def up() -> Iterator[Up]:
-    """`guildhouse up` in a directory of its own, on a port of its own."""
+def up(names: tuple[str, ...], data_made: Path) -> Iterator[Up]:
+    """`guildhouse up` in a directory of its own, on a port of its own; the README's makes its database itself."""
     place = Path(tempfile.mkdtemp(prefix="guildhouse-guide-"))
     place.chmod(0o711)  # PostgreSQL, which does not run as root, has to get through
+    if "README" not in names:
+        copy(data_made, place / "data")
     settings = {"GUILDHOUSE_DATA": str(place / "data"), "GUILDHOUSE_PORT": "0"}
     command = [sys.executable, "-m", "guildhouse", "up"]
     with (place / "log").open("w") as log:

@@ -4,7 +4,7 @@ from typing import Any
 
 from httpx2 import Client
 
-from tests.commands.processes import Place, sql, wait_until
+from tests.commands.processes import BURY, Place, sql, wait_until
 
 ROWS = 2_500
 COUNTS = "SELECT count(*), count(DISTINCT external_id), count(*) FILTER (WHERE deleted_at IS NULL) FROM jobs"
@@ -22,9 +22,9 @@ def asked(client: Client, import_id: str, verb: str, status: str) -> dict[str, A
     return now(client, import_id)
 
 
-def test_an_import_goes_on_after_kill_9(place: Place) -> None:
+def test_an_import_goes_on_after_kill_9(migrated: Place) -> None:
     text = "title,external_id,source\n" + "".join(f"Job {n},{n},load\n" for n in range(ROWS))
-    with place.up() as up:
+    with migrated.up() as up:
         up.become_admin()
         with up.client() as client:
             organization = client.post("/v1/organizations", json={"name": "Acme"}).json()["id"]
@@ -36,13 +36,14 @@ def test_an_import_goes_on_after_kill_9(place: Place) -> None:
             assert client.post(f"/v1/imports/{import_id}/apply").status_code == 200
             wait_until(lambda: now(client, import_id)["written"])
             up.kill()
-    with place.up() as up:
+    sql(migrated, BURY)
+    with migrated.up() as up:
         up.sign_in()
         with up.client() as client:
             wait_until(lambda: now(client, import_id)["status"] == "applied")
             assert now(client, import_id)["written"] == {"created": ROWS}
-            assert sql(place, COUNTS) == f"{ROWS}|{ROWS}|{ROWS}"
+            assert sql(migrated, COUNTS) == f"{ROWS}|{ROWS}|{ROWS}"
             back = asked(client, import_id, "take-back", "taken_back")
             assert back["taken_back"] == {"taken_back": ROWS}
-            assert sql(place, COUNTS) == f"{ROWS}|{ROWS}|0"
+            assert sql(migrated, COUNTS) == f"{ROWS}|{ROWS}|0"
         assert up.stop() == 0

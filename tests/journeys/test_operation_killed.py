@@ -28,14 +28,14 @@ def followed(client: Client, operation_id: str, **headers: str) -> list[dict[str
     return found
 
 
-def test_what_is_done_to_all_rows_of_a_filter_goes_on_after_kill_9_and_is_taken_back(place: Place) -> None:
+def test_what_is_done_to_all_rows_of_a_filter_goes_on_after_kill_9_and_is_taken_back(migrated: Place) -> None:
     lines = b"".join(
         orjson.dumps({"op": "create", "data": {"text": f"Call {n}", "due_at": "2030-01-01T08:00:00Z"}}) + b"\n"
         for n in range(ROWS)
     )
     body = {"filter": {}, "op": "change", "data": {"due_at": "2031-01-01T00:00:00Z"}}
     headers = {"prefer": f"max-affected={ROWS}", "idempotency-key": "later"}
-    with place.up() as up:
+    with migrated.up() as up:
         up.become_admin()
         with up.client() as client:
             ndjson = {"content-type": "application/x-ndjson"}
@@ -45,16 +45,16 @@ def test_what_is_done_to_all_rows_of_a_filter_goes_on_after_kill_9_and_is_taken_
             selection = client.post("/v1/reminders:batch", json=body, headers=headers).json()["id"]
             wait_until(lambda: now(client, selection)["written"])
             up.kill()
-    with place.up() as up:
+    with migrated.up() as up:
         up.sign_in()
         with up.client() as client:
             assert client.post("/v1/reminders:batch", json=body, headers=headers).json()["id"] == selection
             wait_until(lambda: now(client, selection)["status"] == "done")
             assert now(client, selection)["written"] == ROWS
-            assert sql(place, VERSIONS) == f"{ROWS}|2|2"
+            assert sql(migrated, VERSIONS) == f"{ROWS}|2|2"
             undo = client.post(f"/v1/operations/{selection}/take-back").json()["id"]
             assert followed(client, undo)[-2]["changed"] == ROWS
-            assert sql(place, VERSIONS) == f"{ROWS}|3|3"
+            assert sql(migrated, VERSIONS) == f"{ROWS}|3|3"
             assert up_stops_at_once(up, client)
 
 

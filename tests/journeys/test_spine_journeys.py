@@ -10,7 +10,7 @@ import pytest
 from guildhouse.kernel.limits import QUOTAS
 from guildhouse.kernel.log.sequencer import new_epoch
 from tests.cast import Cast
-from tests.commands.processes import Place, Up, Writer, wait_until
+from tests.commands.processes import BURY, Place, Up, Writer, psql, wait_until
 from tests.organizations.scenes import ids, refusal
 
 BODY = {"text": "Call", "due_at": "2030-01-01T08:00:00Z"}
@@ -179,6 +179,7 @@ def test_a_server_that_is_killed_while_it_writes_loses_nothing_that_it_acknowled
         sent = client.post("/v1/jobs:batch", content=lines, headers={"content-type": "application/x-ndjson"})
         wait_until(lambda: client.get(sent.headers["location"]).json()["created"])
         server.kill()
+    psql(dsn, BURY)
     with place.up(DATABASE_URL=dsn) as again:
         again.sign_in()
         with again.client() as client:

@@ -49,6 +49,26 @@ def place() -> Iterator[Path]:
     shutil.rmtree(directory)
 
 
+@pytest.fixture(scope="module")
+def made() -> Iterator[Path]:
+    """A cluster as the first start leaves it."""
+    directory = Path(tempfile.mkdtemp(prefix="made-"))
+    directory.chmod(0o711)
+    with embedded(directory):
+        pass
+    yield directory / CLUSTER
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def cluster(place: Path, made: Path) -> None:
+    """The directory's server was started before: making a database takes longer than all that most tests ask of it."""
+    subprocess.run(["cp", "-a", made, place], check=True)
+
+
+warm = pytest.mark.usefixtures("cluster")
+
+
 def embedded(data: Path, report: Callable[[str], None] = lambda _: None, **settings: str) -> Embedded:
     return Embedded(data, settings={**FAST, **settings}, report=report)
 
@@ -98,6 +118,7 @@ def test_first_start_makes_a_database_of_our_own_role(place: Path) -> None:
     assert not (place / f"{CLUSTER}.new").exists()
 
 
+@warm
 def test_rows_survive_a_stop_and_a_warm_start(place: Path) -> None:
     said: list[str] = []
     with embedded(place) as dsn:
@@ -116,11 +137,13 @@ def test_dsn_serves_asyncpg(place: Path) -> None:
         assert asyncio.run(greeting(dsn)) == "hello"
 
 
+@warm
 def test_pgvector_is_on_board(place: Path) -> None:
     with embedded(place) as dsn:
         assert sql(dsn, "create extension vector; select '[1,2]'::vector <-> '[1,4]'") == "2"
 
 
+@warm
 def test_two_users_share_one_server_and_the_last_stops_it(place: Path) -> None:
     first, second = embedded(place), embedded(place)
     dsn = first.start()
@@ -146,6 +169,7 @@ def test_processes_that_start_at_once_come_to_one_server(place: Path) -> None:
     assert not is_running(pid)
 
 
+@warm
 def test_start_waits_while_another_process_starts_or_stops(place: Path) -> None:
     events: list[str] = []
     with embedded(place):
@@ -166,6 +190,7 @@ def test_start_waits_while_another_process_starts_or_stops(place: Path) -> None:
     assert events[1:] == ["the other one is done", "started"]
 
 
+@warm
 def test_starting_twice_and_stopping_without_a_start_do_no_harm(place: Path) -> None:
     server = embedded(place)
     server.stop()
@@ -176,6 +201,7 @@ def test_starting_twice_and_stopping_without_a_start_do_no_harm(place: Path) -> 
     assert not is_running(pid)
 
 
+@warm
 def test_server_of_a_killed_user_is_joined_and_then_stopped(place: Path) -> None:
     with user(place) as process:
         sql(first_line(process), "create table jobs as select 'welder' as title")
@@ -188,6 +214,7 @@ def test_server_of_a_killed_user_is_joined_and_then_stopped(place: Path) -> None
     assert not is_running(pid)
 
 
+@warm
 def test_ctrl_c_in_the_terminal_of_one_user_leaves_the_server_to_the_others(place: Path) -> None:
     with user(place) as process:
         first_line(process)
@@ -200,6 +227,7 @@ def test_ctrl_c_in_the_terminal_of_one_user_leaves_the_server_to_the_others(plac
             assert server_pid(place) == pid
 
 
+@warm
 def test_killed_server_recovers_what_was_committed_and_says_so(place: Path) -> None:
     said: list[str] = []
     server = embedded(place, said.append, synchronous_commit="on")
@@ -212,6 +240,7 @@ def test_killed_server_recovers_what_was_committed_and_says_so(place: Path) -> N
     server.stop()
 
 
+@warm
 def test_a_backend_that_outlives_its_killed_server_holds_back_the_next_one(place: Path) -> None:
     busy = "do $$ begin while clock_timestamp() < '{}' loop end loop; end $$"
     server = embedded(place)
@@ -226,6 +255,7 @@ def test_a_backend_that_outlives_its_killed_server_holds_back_the_next_one(place
     server.stop()
 
 
+@warm
 def test_server_starts_while_the_corpse_of_the_killed_one_is_a_zombie(place: Path) -> None:
     script = f"""
 import ctypes, os, signal, sys
@@ -247,6 +277,7 @@ server.stop()
         assert first_line(process) == "True True"
 
 
+@warm
 def test_stale_pid_file_whose_pid_went_to_another_process_is_no_obstacle(place: Path) -> None:
     with embedded(place):
         record = (place / CLUSTER / "postmaster.pid").read_text()
@@ -261,6 +292,7 @@ def test_stale_pid_file_whose_pid_went_to_another_process_is_no_obstacle(place: 
             stranger.kill()
 
 
+@warm
 @pytest.mark.parametrize("record", ["", "garbage\n", "99999999\n"])
 def test_pid_file_without_a_living_pid_is_no_obstacle(place: Path, record: str) -> None:
     with embedded(place):
@@ -326,6 +358,7 @@ def listening() -> set[str]:
     return {f"socket:[{row[9]}]" for row in rows if row[3] == "0A"}
 
 
+@warm
 def test_server_listens_on_no_network_address(place: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         assert str(Path(f"/proc/self/fd/{listener.fileno()}").readlink()) in listening()
@@ -334,6 +367,7 @@ def test_server_listens_on_no_network_address(place: Path) -> None:
         assert not {str(target.readlink()) for target in descriptors} & listening()
 
 
+@warm
 def test_settings_of_the_caller_win(place: Path) -> None:
     with embedded(place, max_connections="17") as dsn:
         assert sql(dsn, "show max_connections") == "17"
@@ -341,6 +375,7 @@ def test_settings_of_the_caller_win(place: Path) -> None:
         assert sql(dsn, "show jit") == "off"
 
 
+@warm
 def test_messages_go_to_a_log_in_the_data_directory(place: Path) -> None:
     with embedded(place) as dsn:
         sql(dsn, "do $$ begin raise log 'a word for the log'; end $$")
@@ -374,6 +409,7 @@ def test_directory_of_somebody_elses_things_is_refused(place: Path, file: str, t
     assert (place / CLUSTER / file).read_text() == text
 
 
+@warm
 @pytest.mark.parametrize("group", [None, pytest.param(54321, marks=as_root)], ids=["own group", "another group"])
 def test_server_that_was_started_by_hand_is_refused_and_goes_on(place: Path, group: int | None) -> None:
     with embedded(place):
