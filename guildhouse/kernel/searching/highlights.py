@@ -1,14 +1,16 @@
 """Highlights: where in a row's text the words stand that were searched for. Places, not markup: nothing to be escaped."""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from rapidfuzz.distance import OSA
 
 from guildhouse.kernel.manifest import Synonyms
 from guildhouse.kernel.searching.query_building import LONGEST_PHRASE, no_synonyms
 from guildhouse.kernel.searching.search_query import Asked, Term, said_together
-from guildhouse.kernel.searching.tokens import HAN, parts, plain, simplified, stem, stems
+from guildhouse.kernel.searching.tokens import HAN, errors_in, parts, plain, simplified, stem, stems
 
 WORD = re.compile(r"[^\W_]+[+#]*")
 SNIPPET = 240  # signs of a text that is shown around what was found
@@ -19,17 +21,23 @@ MOST_MARKS = 50
 
 @dataclass(frozen=True)
 class Marked:
-    """What to mark: stems, stems that follow one another, beginnings of words, and runs of Chinese signs."""
+    """What to mark: stems, stems that follow one another, beginnings of words, runs of Chinese signs, and what comes near
+    to stems that nobody has written."""
 
     stems: frozenset[str]
     phrases: tuple[tuple[str, ...], ...]
     begins: tuple[str, ...]
     runs: tuple[str, ...]
+    mistyped: tuple[str, ...] = ()
+
+    def comes_near(self, said: str) -> bool:
+        """Whether a stem may be what was meant by one that was mistyped."""
+        return any(OSA.distance(said, each, score_cutoff=errors_in(each)) <= errors_in(each) for each in self.mistyped)
 
 
-def marked(asked: Asked, synonyms: Synonyms = no_synonyms) -> Marked:
-    """What is marked for a query: its words, and the other ways to say them."""
-    terms = [part for each in asked.wanted for part in (each.either or (each,))]
+def marked(asked: Asked, synonyms: Synonyms = no_synonyms, mistyped: Iterable[str] = ()) -> Marked:
+    """What is marked for a query: its words, other ways to say them, and what may be meant by mistyped ones."""
+    terms = [part for each in asked.needed for part in (each.either or (each,))]
     latin = [each for each in terms if not each.is_chinese]
     together = [each for each in latin if each.exact and len(each.words) > 1]
     said = {word for each in latin if not each.begins and each not in together for word in each.words}
@@ -38,7 +46,8 @@ def marked(asked: Asked, synonyms: Synonyms = no_synonyms) -> Marked:
     runs = {each.said for each in terms if each.is_chinese} | {each for each in others if HAN.search(each)}
     runs |= {run for run in HAN.findall(plain(asked.text)) if len(run) > 1}
     begins = tuple(each.words[-1] for each in latin if each.begins)
-    return Marked(frozenset(said), tuple(phrases - {()}), begins, tuple(dict.fromkeys(map(simplified, runs))))
+    near = tuple(stem(each.lower()) for each in mistyped)
+    return Marked(frozenset(said), tuple(phrases - {()}), begins, tuple(dict.fromkeys(map(simplified, runs))), near)
 
 
 def phrases_of(terms: Sequence[Term]) -> Iterator[str]:
@@ -79,7 +88,8 @@ def places_of(text: str, marks: Marked, start: int = 0) -> Iterator[tuple[int, i
     words = [(found[0].lower(), (start + found.start(), start + found.end())) for found in WORD.finditer(text)]
     said = [stem(word) for word, _ in words]
     for n, (word, span) in enumerate(words):
-        if said[n] in marks.stems or (marks.begins and word.startswith(marks.begins)):
+        is_said = said[n] in marks.stems or (marks.begins and word.startswith(marks.begins))
+        if is_said or marks.comes_near(said[n]):
             yield span
         for phrase in marks.phrases:
             if said[n] == phrase[0] and tuple(said[n : n + len(phrase)]) == phrase:
