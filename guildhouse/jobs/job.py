@@ -342,7 +342,9 @@ jobs = Resource(
         ),
         sort=("posted_at", "created_at", "title", "closes_on", "salary_max", "yearly_pay_min", "yearly_pay_max"),
         expand={"organization": "organizations"},
-        text={"title": "A", "organization_name": "B", "skills": "B", "city": "C", "description": "C"},
+        text={
+            "title": "A", "organization_name": "B", "skills": "B", "city": "C", "unit": "C", "tags": "C", "description": "C",
+        },
         facets={
             "employment_type": (), "workplace": (), "organization_id": (), "country": (), "region": (), "city": (),
             "skills": (), "found_skills": (), "occupation": (), "status": (), "posted_at": (),

@@ -3,7 +3,7 @@
 The titles are O*NET's, as they ship. What is held is what was measured when this was written: it may rise, not fall.
 """
 
-import random
+from zlib import crc32
 
 import pytest
 
@@ -13,7 +13,7 @@ from guildhouse.vocabulary.shipped import tables
 from guildhouse.vocabulary.titles import title_key
 
 LEAST = 0.96
-QUERIES = 400
+QUERIES = 2_000
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def judged() -> list[tuple[str, int]]:
         (each, n, code) for n, (code, _, others, _) in enumerate(facts) for each in others if isinstance(each, str)
     ]
     asked = [(title, n) for title, n, code in names if owners.get(title_key(title)) == code]
-    return random.Random(1).sample(asked, QUERIES)
+    return sorted(asked, key=lambda each: crc32(each[0].encode()))[:QUERIES]  # the same, whatever titles are added
 
 
 def test_postings_are_found_by_other_titles_of_their_occupation(judged: list[tuple[str, int]]) -> None:

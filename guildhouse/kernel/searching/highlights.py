@@ -1,16 +1,18 @@
 """Highlights: where in a row's text the words stand that were searched for. Places, not markup: nothing to be escaped."""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from typing import Any
 
+from rapidfuzz.distance import OSA
+
 from guildhouse.kernel.manifest import Synonyms
 from guildhouse.kernel.searching.query_building import LONGEST_PHRASE, no_synonyms
 from guildhouse.kernel.searching.search_query import Asked, Term, said_together
-from guildhouse.kernel.searching.tokens import HAN, parts, plain, simplified, stem, stems
+from guildhouse.kernel.searching.tokens import HAN, errors_in, parts, plain, simplified, stem, stems
 
 WORD = re.compile(r"[^\W_]+[+#]*")
 SNIPPET = 240  # signs of a text that is shown around what was found
@@ -21,23 +23,33 @@ MOST_MARKS = 50
 
 @dataclass(frozen=True)
 class Marked:
-    """What to mark: stems, stems that follow one another, beginnings of words, and runs of Chinese signs."""
+    """What to mark: stems, stems that follow one another, beginnings of words, runs of Chinese signs, and what comes near
+    to stems that nobody has written."""
 
     stems: frozenset[str]
     phrases: tuple[tuple[str, ...], ...]
     begins: tuple[str, ...]
     runs: tuple[str, ...]
+    mistyped: tuple[str, ...] = ()
+
+    def comes_near(self, said: str) -> bool:
+        """Whether a stem may be what was meant by one that was mistyped."""
+        return any(OSA.distance(said, each, score_cutoff=errors_in(each)) <= errors_in(each) for each in self.mistyped)
+
+    def may_be(self, text: str) -> re.Pattern[str]:
+        """The words of a text that may be ones to mark: most others are told by how they begin, if nothing is mistyped."""
+        return self.word if text.isascii() and not self.mistyped else WORD
 
     @cached_property
     def word(self) -> re.Pattern[str]:
-        """A word of a text without accents that may be one to mark: it begins like one of them. The others are many."""
+        """A word, written without accents, that begins like one to mark."""
         starts = [*map(start_of, self.stems), *(start_of(phrase[0]) for phrase in self.phrases), *self.begins]
         return re.compile(rf"(?<![^\W_])(?:{'|'.join(sorted(set(starts))) or '(?!)'})[^\W_]*[+#]*", re.IGNORECASE)
 
 
-def marked(asked: Asked, synonyms: Synonyms = no_synonyms) -> Marked:
-    """What is marked for a query: its words, and the other ways to say them."""
-    terms = [part for each in asked.wanted for part in (each.either or (each,))]
+def marked(asked: Asked, synonyms: Synonyms = no_synonyms, mistyped: Iterable[str] = ()) -> Marked:
+    """What is marked for a query: its words, other ways to say them, and what may be meant by mistyped ones."""
+    terms = [part for each in asked.needed for part in (each.either or (each,))]
     latin = [each for each in terms if not each.is_chinese]
     together = [each for each in latin if each.exact and len(each.words) > 1]
     said = {word for each in latin if not each.begins and each not in together for word in each.words}
@@ -46,7 +58,8 @@ def marked(asked: Asked, synonyms: Synonyms = no_synonyms) -> Marked:
     runs = {each.said for each in terms if each.is_chinese} | {each for each in others if HAN.search(each)}
     runs |= {run for run in HAN.findall(plain(asked.text)) if len(run) > 1}
     begins = tuple(each.words[-1] for each in latin if each.begins)
-    return Marked(frozenset(said), tuple(phrases - {()}), begins, tuple(dict.fromkeys(map(simplified, runs))))
+    near = tuple(stem(each.lower()) for each in mistyped)
+    return Marked(frozenset(said), tuple(phrases - {()}), begins, tuple(dict.fromkeys(map(simplified, runs))), near)
 
 
 def phrases_of(terms: Sequence[Term]) -> Iterator[str]:
@@ -86,10 +99,11 @@ def parts_in(text: Any) -> Iterator[tuple[int, str]]:
 
 def places_of(text: str, marks: Marked) -> Iterator[tuple[int, int]]:
     """Where the words stand in an item or paragraph."""
-    for found in (marks.word if text.isascii() else WORD).finditer(text):
+    for found in marks.may_be(text).finditer(text):
         word = found[0].lower()
         said = stem(word)
-        if said in marks.stems or (marks.begins and word.startswith(marks.begins)):
+        begins = bool(marks.begins) and word.startswith(marks.begins)
+        if said in marks.stems or begins or marks.comes_near(said):
             yield found.span()
         for phrase in marks.phrases:
             if said == phrase[0] and (end := end_of_phrase(text, found.start(), phrase)):

@@ -8,6 +8,7 @@ of B half of that. On the claims of SciFact that ranks better than full weights 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from math import log1p
 
 from tantivy import Occur, Query, Schema
 
@@ -22,7 +23,7 @@ BOOSTS = {"A": 0.2, "B": 0.1}
 FEW_WORDS = 4  # what is longer is a text rather than a query
 SHORT = 2.0  # times as much as that where few words are asked for: then they are likely to be a title
 NEIGHBOURS = 0.1  # two words of the query that follow one another in a title
-MEANT = 0.6  # a synonym counts less than the word
+MEANT = 0.9  # a synonym counts less than the word
 MISTYPED = 0.5
 LONGEST_PHRASE = 4  # words of what may have a synonym
 
@@ -82,14 +83,26 @@ class QueryBuilder:
         for terms, others in groups_of(needed, self.synonyms):
             own = [self.one(each) for each in terms]
             said = own[0] if len(own) == 1 else all_of(own)
-            yield Query.disjunction_max_query([said, *map(self.alternative, others)]) if others else said
+            if not others:
+                yield said
+                continue
+            most = self.rarity([word for each in terms for word in each.words])
+            in_title = SHORT * (BOOSTS["A"] + (NEIGHBOURS if len(terms) > 1 else 0.0))
+            alternatives = (self.alternative(stems(each), most, in_title) for each in others)
+            yield Query.disjunction_max_query([said, *alternatives])
 
-    def alternative(self, said: str) -> Query:
-        """Another way to say it, at a lower score; in the title it counts twice."""
-        words = stems(said)
-        places = [self.noun.name, f"{self.noun.name}.{self.noun.title}"]
-        anywhere = Query.boolean_query([(Occur.Should, self.phrase(each, words)) for each in places])
-        return Query.boost_query(anywhere, MEANT)
+    def alternative(self, words: Sequence[str], most: float, in_title: float) -> Query:
+        """Another way to say it, at a lower score, however rare it is; in the title it counts more, as the words do."""
+        title = self.phrase(f"{self.noun.name}.{self.noun.title}", words)
+        places = [self.phrase(self.noun.name, words), Query.boost_query(title, in_title)]
+        anywhere = Query.boolean_query([(Occur.Should, each) for each in places])
+        return Query.boost_query(anywhere, MEANT * min(1.0, most / self.rarity(words)))
+
+    def rarity(self, words: Sequence[str]) -> float:
+        """How rare these words are together, as the engine reckons it; never nothing."""
+        rows = self.index.searcher.num_docs
+        said = [self.index.searcher.doc_freq(self.noun.name, word) for word in words]
+        return sum(log1p((rows - each + 0.5) / (each + 0.5)) for each in said) or 1.0
 
     def one(self, term: Term) -> Query:
         """One term, in all text or in its column."""
@@ -107,8 +120,9 @@ class QueryBuilder:
         if not self.is_mistyped(term, name, word):
             return found
         self.mistyped.append(term.said)
-        near = Query.fuzzy_term_query(self.schema, name, word, errors_in(word))
-        return Query.boost_query(near, MISTYPED)
+        places = (name, f"{self.noun.name}.{self.noun.title}")
+        near = [Query.fuzzy_term_query(self.schema, each, word, errors_in(word)) for each in places]
+        return Query.boost_query(Query.boolean_query([(Occur.Should, each) for each in near]), MISTYPED)
 
     def is_mistyped(self, term: Term, name: str, word: str) -> bool:
         """Whether a word may be a typing error: nobody has written it."""
@@ -197,10 +211,10 @@ def least_of(count: int) -> int:
 
 
 def loosened(terms: Sequence[Term]) -> list[Term]:
-    """The terms of a text: what is joined, as `end-of-life`, is any of its words."""
+    """The terms of a text: what is joined, as `end-of-life`, is any of its words; Chinese signs stay together."""
     found: list[Term] = []
     for each in terms:
-        whole = each.exact or each.begins or each.either
+        whole = each.exact or each.begins or each.either or each.is_chinese
         found += [each] if whole else [replace(each, words=(word,)) for word in each.words]
     return found
 

@@ -41,9 +41,9 @@ async def how_found(finding: Finding, found: Found, language: str) -> dict[str, 
 
 async def spelled_right(finding: Finding, ranking: Ranking) -> str | None:
     """The query as others would have written it, where nobody has written a word of it, or nothing is found."""
-    doubtful = ranking.mistyped or ([] if ranking.hits else [each.said for each in finding.asked.needed])
-    if not doubtful:
+    if ranking.hits and not ranking.mistyped:
         return None
+    doubtful = [each.said for each in finding.asked.needed]
     return await finding.engine.run(finding.resource.name, lambda index: meant(finding, index, doubtful))
 
 
@@ -59,7 +59,8 @@ def meant(finding: Finding, index: SearchIndex, words: Sequence[str]) -> str | N
 
 def hits(finding: Finding, found: Found, rows: Sequence[Values]) -> list[dict[str, Any]]:
     """How well each row fits, and where the words are in the text that the actor sees of it."""
-    marks = marked(finding.asked, finding.engine.house.synonyms_of)
+    mistyped = found.ranking.mistyped if found.ranking else ()
+    marks = marked(finding.asked, finding.engine.house.synonyms_of, mistyped)
     scores = {hit.row_id: hit.score for hit in found.ranking.hits} if found.ranking else {}
     told = []
     for row, record in zip(rows, found.page.rows, strict=True):

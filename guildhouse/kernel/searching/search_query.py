@@ -7,12 +7,14 @@ or has no word at all, is refused.
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from guildhouse.kernel.errors import BadRequest
-from guildhouse.kernel.searching.tokens import EMPTY, HAN, coarse, plain, stems, whole
+from guildhouse.kernel.searching.tokens import EMPTY, EMPTY_SIGNS, HAN, coarse, plain, stems, whole
 
 MOST_SIGNS = 1_000
 MOST_WORDS = 50
+SIGNAL_WORDS = ("AND", "OR", "NOT")
 PIECE = re.compile(
     r"""(?P<minus>(?<!\S)[-\u2212\uff0d](?=\S))?
         (?:(?P<field>[^\W\d]\w*):(?=\S))?
@@ -107,15 +109,20 @@ def parse_query(text: str, columns: Collection[str]) -> Asked:
 
 
 def pieces(text: str, columns: Collection[str]) -> Iterator[Term | None]:
-    """The terms one by one; None stands for an OR between its neighbours."""
+    """The terms one by one; None stands for an OR between its neighbours. AND says nothing, NOT what a minus says."""
+    negated = False
     for found in PIECE.finditer(text):
-        excluded, column = bool(found["minus"]), found["field"]
+        if found[0] in SIGNAL_WORDS:
+            negated = found[0] == "NOT"
+            if found[0] == "OR":
+                yield None
+            continue
+        excluded, column = bool(found["minus"]) or negated, found["field"]
+        negated = False
         said = found["phrase"] if found["phrase"] is not None else found["word"]
         if column is not None and column not in columns:
             column, said = None, f"{column}:{said}"
-        if said == "OR" and not excluded and column is None and found["phrase"] is None:
-            yield None
-        elif found["phrase"] is not None:
+        if found["phrase"] is not None:
             yield from phrase(said, column, excluded)
         else:
             yield from (replace(each, column=column, excluded=excluded) for each in terms_of(said))
@@ -152,11 +159,11 @@ def latin(said: str, begins: bool) -> Iterator[Term]:
 def han(run: str) -> Iterator[Term]:
     """The words of a run of Chinese signs. One sign between words says little; signs of which none makes a word with
     another, as in a name, are looked for together."""
-    found = coarse(run)
-    if all(len(word) == 1 for word in found):
-        found = ["".join(found)]
-    for word in found:
-        yield Term(word, (word,), needed=len(word) > 1 or len(found) == 1)
+    cut = coarse(run)
+    is_name = all(len(word) == 1 for word in cut)
+    for together, words in groupby(cut, lambda word: len(word) == 1 and (is_name or word not in EMPTY_SIGNS)):
+        for said in [tuple(words)] if together else [(word,) for word in words]:
+            yield Term("".join(said), said, needed=len("".join(said)) > 1 or len(cut) == 1)
 
 
 def with_alternatives(found: Iterator[Term | None]) -> Iterator[Term]:

@@ -8,7 +8,7 @@ from tantivy import Query
 
 from guildhouse.kernel.searching.in_sight import text_in_sight
 from guildhouse.kernel.searching.search_index import SearchIndex
-from guildhouse.kernel.searching.tokens import errors_in, whole
+from guildhouse.kernel.searching.tokens import errors_in, stem, whole
 
 LOOKED_AT = 5_000  # words that begin alike
 
@@ -20,21 +20,30 @@ def did_you_mean(index: SearchIndex, scopes: Collection[str], text: str, words: 
     for word in words:
         nearest = min(near(index, seen, word), default=None)
         if nearest:
-            meant = re.sub(rf"\b{re.escape(word)}\b", nearest[2], meant, count=1)
+            meant = re.sub(rf"\b{re.escape(word)}\b", nearest[-1], meant, count=1)
     return meant if meant != text else None
 
 
-def near(index: SearchIndex, seen: Query, word: str) -> list[tuple[int, int, str]]:
-    """The words of a noun's titles that come near, with how far they are, the more frequent first among those as near."""
+def near(index: SearchIndex, seen: Query, word: str) -> list[tuple[int, bool, int, str]]:
+    """The words of a noun's titles that come near, with how far they are; of those as near what ends alike, then what is
+    more frequent. None where somebody has written the word so; where it has the stem of others, only those come near."""
     said = "".join(whole(word))
     most = errors_in(said)
     if not most:
         return []
     found = []
+    is_known = bool(index.searcher.doc_freq(index.schema.noun.name, stem(word)))
     for begin in dict.fromkeys((said[0], said[1])):  # the first letter, and the second, should the first be too much
         known = index.searcher.terms_with_prefix(f"{index.schema.noun.name}~whole", begin, seen, LOOKED_AT)
         for other, count in known:
             distance = OSA.distance(said, other, score_cutoff=most)
-            if 0 < distance <= most:
-                found.append((int(distance), -count, other))
+            if distance == 0:
+                return []
+            if distance <= most and not is_form(said, other) and (not is_known or stem(other) == stem(said)):
+                found.append((int(distance), other[-1] != said[-1], -count, other))
     return found
+
+
+def is_form(one: str, other: str) -> bool:
+    """Whether two words are forms of one, as `nurse` and `nurses`."""
+    return stem(one) == stem(other) and (one.startswith(other) or other.startswith(one))

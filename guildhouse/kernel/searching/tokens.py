@@ -29,6 +29,12 @@ EMPTY = frozenset(
     )
 )
 
+# Chinese signs that say as little, folded; others that stand side by side and are in no dictionary make a word: 後端, 高雄.
+EMPTY_SIGNS = frozenset(
+    "的地得之了着过吗呢吧啊么是有在到从对把被给让使为以于和与及或而且但就才也都还又再很太更最我你他她它您们这那此其每各个些"
+    "不没别要想会能可应该请找"
+)
+
 
 class Apart(dict[int, str]):
     """What becomes of a sign where words are told apart by blanks, found out once for each."""

@@ -61,6 +61,47 @@ async def test_a_typing_error_finds_what_was_meant_and_says_so(cast: Cast) -> No
     assert body["search"]["did_you_mean"] == "software"
 
 
+async def test_what_may_be_meant_ends_as_the_typed_word_does_and_every_word_of_the_query_is_put_right(
+    cast: Cast,
+) -> None:
+    titles_ = ["Electrician", *["Electrical engineer"] * 3, "Software engineer"]
+    await opened(cast, [{"title": each} for each in titles_])
+    for typed, meant in (("electrican", "electrician"), ("sofware+enginer", "software engineer")):
+        assert (await found(cast.nobody, f"q={typed}"))["search"]["did_you_mean"] == meant
+
+
+async def test_nothing_else_is_meant_where_filters_leave_no_row_that_has_the_words(cast: Cast) -> None:
+    await opened(cast, [{"title": "Engineer"}, {"title": "Engineers"}, {"title": "Engines"}])
+    for word in ("engineer", "engineers"):
+        body = await found(cast.nobody, f"q={word}&country=TW")
+        assert (body["data"], body["search"]["did_you_mean"]) == ([], None)
+
+
+async def test_words_that_come_near_are_marked_and_come_first_in_a_title(cast: Cast) -> None:
+    await opened(cast, [{"title": "Clerk", "description": "Helps the accountant."}, {"title": "Accountant"}])
+    body = await found(cast.nobody, "q=acountant&highlights=true&fields=title")
+    assert [row["title"] for row in body["data"]] == ["Accountant", "Clerk"]
+    first, second = (each["highlights"] for each in body["search"]["hits"])
+    assert first["title"]["marks"] == [[0, 10]] and second["description"]["marks"] == [[10, 20]]
+
+
+async def test_the_word_itself_comes_before_other_words_for_it_however_rare_these_are(cast: Cast) -> None:
+    rows = [{"title": "會計 A"}, *({"title": f"Accountant {n}"} for n in range(9)), {"title": "Software developer"}]
+    await opened(cast, [*rows, *({"title": f"Software engineer {n}"} for n in range(3))])
+    assert (await titles(cast.nobody, "q=accountant"))[-1] == "會計 A"
+    assert (await titles(cast.nobody, "q=software+engineer"))[-1] == "Software developer"
+
+
+async def test_units_and_tags_are_searched_and_a_chinese_place_in_its_column(cast: Cast) -> None:
+    await opened(
+        cast, [{"title": "Clerk", "unit": "Census Bureau", "tags": ["veterans"]}, {"title": "Cook", "city": "高雄"}]
+    )
+    for query in ("census+bureau", "veterans", "unit:census", "tags:veteran"):
+        assert await titles(cast.nobody, f"q={query}") == ["Clerk"]
+    for query in ("高雄", "city:高雄", "city:高雄 cook"):
+        assert await titles(cast.nobody, f"q={quote(query)}") == ["Cook"]
+
+
 async def test_filters_of_every_operator_go_with_words(cast: Cast) -> None:
     pay = {"salary_currency": "TWD", "salary_period": "month"}
     rows = [{"title": f"Clerk {n}", "salary_max": n, "country": "TW" if n % 2 else "US", **pay} for n in range(1, 6)]

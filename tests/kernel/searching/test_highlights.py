@@ -19,6 +19,17 @@ def test_every_form_of_a_word_is_marked() -> None:
     assert found("Nurse, nurses and nursing", "nurse") == ["Nurse", "nurses", "nursing"]
 
 
+def test_words_that_say_nothing_are_not_marked() -> None:
+    assert found("Department of the energy", "department of energy") == ["Department", "energy"]
+    assert found("of", "of") == ["of"]
+
+
+def test_what_may_be_meant_by_a_word_that_is_mistyped_is_marked() -> None:
+    marks = marked(parse_query("acountant nurse", ()), mistyped=["acountant"])
+    told = highlight("Accountants, not mountains; a nurse", marks)
+    assert told and [told["text"][low:high] for low, high in told["marks"]] == ["Accountants", "nurse"]
+
+
 def test_an_excluded_word_is_not_marked() -> None:
     assert found("night nurse", "nurse -night") == ["nurse"]
 

@@ -75,6 +75,15 @@ def test_or_at_an_end_is_nothing() -> None:
     assert [each.said for each in parse_query("OR nurse OR", COLUMNS).terms] == ["nurse"]
 
 
+def test_and_says_nothing_and_not_excludes_what_follows() -> None:
+    first, second = parse_query("nurse AND night", COLUMNS).terms
+    assert (first.said, second.said, second.excluded) == ("nurse", "night", False)
+    first, second, third = parse_query('nurse NOT "night shift" ward NOT', COLUMNS).terms
+    assert (second.said, first.excluded, second.excluded, third.excluded) == ("night shift", False, True, False)
+    assert [each.said for each in parse_query("not and or", COLUMNS).terms] == ["not", "and", "or"]
+    assert parse_query('"AND"', COLUMNS).terms[0].said == "AND"
+
+
 def test_empty_words_count_only_in_capitals_or_alone() -> None:
     assert [each.needed for each in parse_query("the IT of it", COLUMNS).terms] == [False, True, False, False]
     alone = parse_query("the", COLUMNS)
@@ -100,6 +109,12 @@ def test_english_and_chinese_stand_side_by_side() -> None:
 
 def test_a_name_of_signs_that_make_no_word_is_looked_for_as_a_whole() -> None:
     assert len(parse_query("\u738b\u5c0f\u7fe0", COLUMNS).needed) == 1
+
+
+def test_signs_side_by_side_that_are_in_no_dictionary_are_a_word_unless_they_say_nothing() -> None:
+    assert [each.said for each in parse_query("後端工程師", COLUMNS).needed] == ["后端", "工程师"]
+    assert parse_query("高雄", COLUMNS).terms[0].words == ("高", "雄")
+    assert [each.said for each in parse_query("我想找台北的工作", COLUMNS).needed] == ["台北", "工作"]
 
 
 @pytest.mark.parametrize("text", ["", " ", "- -- *", "\U0001f600", '""', "...", "(((", "\u3000"])
