@@ -24,6 +24,7 @@ from guildhouse.kernel.ids import as_id
 from guildhouse.kernel.limits import ANONYMOUS_SHARE
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.may import Predicate, anyone, nobody, signed_in
+from guildhouse.kernel.operating.undoing import Answered, take_back_request
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource, Verb, one_of
 from guildhouse.kernel.searching.searched_list import list_or_search
@@ -74,6 +75,8 @@ def writing_doors(resource: Resource[Any]) -> Iterator[Door]:
         create = door("POST", base, "write", f"Create {one}", create_row)
         yield replace(create, open_to=anyone) if resource.may.create is anyone else create
         yield door("POST", f"{base}:batch", "write", f"Write many {resource.path} at once", batch_rows, "batch")
+        undo = f"Undo what one request has written to {resource.path}"
+        yield replace(door("POST", f"{base}:take-back", "write", undo, take_back_request, "batch"), takes=Answered)
     if shapes.update and resource.may.change is not nobody:
         yield door("PATCH", f"{base}/{{id}}", "write", f"Change {one}", change_row)
     if resource.may.change is not nobody or resource.may.remove is not nobody:

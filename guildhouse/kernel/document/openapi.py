@@ -37,7 +37,8 @@ ANSWER_HEADERS = {
     "ETag": "Names this state: of a row its version, of a list all that you can see of it.",
     "Link": "The pages around this one (RFC 8288).",
     "Location": "The address of what was made.",
-    "Log-Position": "Where the log stands after this write, or as this export shows it; a read takes it as `Wait-For`.",
+    "Log-Position": "Where the log stands after this write, or as this export shows it; a read takes it as `Wait-For`, and "
+    "`:take-back` undoes what was written.",
     "Total-Count": "How many rows there are in all, with `Prefer: count=exact` or `count=planned`.",
     "Content-Disposition": "The name of the file.",
     "Idempotent-Replayed": "`true` where this is the answer to an earlier request with the same `Idempotency-Key`.",
