@@ -122,23 +122,26 @@ class Api:
         if found is None:
             await self.rest(scope, receive, send)
             return
-        methods, row_id = found
-        call = Call(self.server, scope, receive, scope["request_id"], row_id=row_id)
+        methods, row_id, number = found
+        call = Call(self.server, scope, receive, scope["request_id"], row_id=row_id, number=number)
         answer = await self.answer(call, methods)
         await answer.send(send, without_body=call.method == "HEAD")
 
-    def find(self, path: str) -> tuple[dict[str, Door], str] | None:
-        """The doors at an address by method, and the row's id, or a slug, in it; None for an address without doors."""
+    def find(self, path: str) -> tuple[dict[str, Door], str, str] | None:
+        """The doors at an address by method, the row's id, or a slug, in it, and the number behind that.
+
+        None for an address without doors.
+        """
         if methods := self.by_path.get(path):
-            return methods, ""
-        parts = path.split("/")
-        if not 4 <= len(parts) <= 5:
+            return methods, "", ""
+        parts, number = path.split("/"), ""
+        if not 4 <= len(parts) <= 6:
             return None
         parts[3], row_id = "{id}", parts[3]
-        if not row_id:
-            return None
-        methods = self.by_path.get("/".join(parts))
-        return (methods, row_id) if methods else None
+        if len(parts) == 6:
+            parts[5], number = "{number}", parts[5]
+        methods = self.by_path.get("/".join(parts)) if row_id else None
+        return (methods, row_id, number) if methods else None
 
     async def answer(self, call: Call, methods: dict[str, Door]) -> Answer:
         """Open the door, or say why not."""

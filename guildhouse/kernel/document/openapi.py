@@ -140,6 +140,8 @@ def parameters(schemas: Schemas, door: Door) -> Iterator[Json]:
         yield reference("id", "parameters")
     if "{slug}" in door.path:
         yield reference("slug", "parameters")
+    if "{number}" in door.path:
+        yield {"name": "number", "in": "path", "required": True, "schema": {"type": "integer"}}
     if is_list(door):
         yield from list_parameters(schemas.house, door.resource)
     elif is_export(door):
@@ -309,6 +311,8 @@ def refusals(door: Door) -> Json:
     found = {400, 401, 403, 429, 500, 503}
     if "{id}" in door.path or "{slug}" in door.path:
         found.add(404)
+    if "{number}" in door.path:
+        found.add(410)
     if door.media:
         found |= {406, 409, 410, 416} if door.path.startswith(f"/v1/{door.resource.path}/") else set()
     if is_list(door) or is_read(door) or is_export(door):
