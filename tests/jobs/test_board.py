@@ -222,6 +222,9 @@ async def test_what_linkedin_reads(cast: Cast) -> None:
     assert root.findtext("expectedJobCount") == "1"
     (one,) = root.findall("job")
     assert one.findtext("partnerJobId") == job["id"].replace("-", "")
+    assert one.find("companyId") is None
+    await cast.ada.patch(f"/v1/organizations/{organization['id']}", {"linkedin_id": "1035"})
+    assert [each.text for each in (await feed(cast, organization, "linkedin")).findall("job/companyId")] == ["1035"]
     assert one.findtext("location") == "Tainan, TNN, TW" and one.findtext("workplaceTypes") == "Hybrid"
     assert one.findtext("jobtype") == "INTERNSHIP"
     assert [each.text for each in one.findall("skills/skill")] == ["sql", "a]]>b"]
