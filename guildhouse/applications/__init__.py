@@ -5,7 +5,7 @@ organizations' own stages, notes and reminders. Does not own interviews, nor the
 people hears of it from the log.
 """
 
-from guildhouse.applications import application, candidate, durations, moving, note, reminder, stage
+from guildhouse.applications import application, candidate, claiming, durations, moving, note, reminder, stage
 from guildhouse.kernel.manifest import Manifest
 
 manifest = Manifest(
@@ -14,5 +14,5 @@ manifest = Manifest(
     verbs=(*moving.verbs, *reminder.verbs),
     tasks=(reminder.REMIND,),
     schedules=reminder.schedules,
-    doors=durations.doors,
+    doors=(*durations.doors, *claiming.doors),
 )

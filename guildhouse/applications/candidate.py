@@ -45,6 +45,9 @@ class Candidate(Row):
     about: Mapped[str | None]
     source: Mapped[str] = mapped_column(default="")
     external_id: Mapped[str | None]
+    # Whose account it turned out to be, and the applications that went over to it then (`claiming.py`).
+    person_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False), ForeignKey("people.id", ondelete="CASCADE"))
+    claimed: Mapped[list[str] | None]
 
     __table_args__ = (
         Index(
@@ -65,6 +68,7 @@ class Candidate(Row):
         Index("ix_candidates_created_at_id", "created_at", "id"),
         Index("ix_candidates_name_id", "name", "id"),
         Index("ix_candidates_email", "email"),
+        Index("ix_candidates_person_id", "person_id"),
         Index("ix_candidates_source", "source"),
         Index("ix_candidates_external_id", "external_id"),
         Index("ix_candidates_skills", "skills", postgresql_using="gin"),
@@ -74,7 +78,10 @@ class Candidate(Row):
 
 
 class Read(ReadShape):
-    """A candidate. `source` and `external_id` name them in the system that they came from."""
+    """A candidate. `source` and `external_id` name them in the system that they came from.
+
+    `person_id` is the account of a candidate who has registered and followed the team's link.
+    """
 
     organization_id: str
     name: str
@@ -91,6 +98,7 @@ class Read(ReadShape):
     about: str | None
     source: str
     external_id: str | None
+    person_id: str | None
 
 
 class Create(Shape):
@@ -161,9 +169,9 @@ candidates = Resource(
     scopes=lambda row: [interviewers(row.organization_id)],
     may=May(create=hires_here, change=hires_here, remove=hires_here),
     find=Find(
-        filter=("organization_id", "name", "email", "source", "external_id", "skills", "tags", "created_at"),
+        filter=("organization_id", "name", "email", "source", "external_id", "skills", "tags", "created_at", "person_id"),
         sort=("created_at", "name"),
-        expand={"organization": "organizations"},
+        expand={"organization": "organizations", "person": "people"},
         text={"name": "A", "headline": "B", "company": "B", "skills": "B", "about": "C"},
     ),
     log=Log(personal=("name", "email", "phone", "headline", "company", "city", "profile_url", "links", "about")),

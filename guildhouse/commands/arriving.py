@@ -59,7 +59,7 @@ async def bring(config: Config, dsn: str, file: Path, person: str, say: Say, *, 
                 row = await desk.work()
                 say(told("Applied", row.written))
             for each in row.faults:
-                say(f"  {each['noun']}, line {each['line']}: {each['pointer'].strip('/')} {each['detail']}".rstrip())
+                say(f"  {each['file']}, line {each['line']}: {each['pointer'].strip('/')} {each['detail']}".rstrip())
             say(f"It is the arrival {row.id}.")
     except Problem as problem:
         raise NotDone(in_words(problem)) from problem

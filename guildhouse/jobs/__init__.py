@@ -7,6 +7,7 @@ Does not own who applied: that is the applications' own.
 
 from guildhouse.jobs import (
     board,
+    board_job,
     city_coordinates,
     closing,
     feeds,
@@ -34,6 +35,7 @@ manifest = Manifest(
     doors=(
         *job_posting.doors,
         *board.doors,
+        *board_job.doors,
         *feeds.doors,
         *place_suggestions.doors,
         *reckoning.doors,

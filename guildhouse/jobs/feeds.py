@@ -73,6 +73,7 @@ def linkedin_job(board: Board, job: Job) -> Iterator[str]:
     """A job as LinkedIn reads it. Its id has the 32 digits alone: more than 40 characters are refused there."""
     yield element("partnerJobId", job.id.replace("-", ""))
     yield element("company", board.organization.name)
+    yield element("companyId", board.organization.linkedin_id)
     yield element("title", job.title)
     yield element("description", as_html(job.description) or as_html(job.title))
     yield element("applyUrl", board.url_of(job))

@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, or_, select
 
 from guildhouse.jobs.job import Job, jobs, today_everywhere
 from guildhouse.kernel.answer import Answer
-from guildhouse.kernel.db import fetch
+from guildhouse.kernel.db import Connection, fetch
 from guildhouse.kernel.door import Door
 from guildhouse.kernel.errors import NotFound
 from guildhouse.kernel.etag import list_etag, matches
@@ -24,6 +24,7 @@ from guildhouse.kernel.request import Call
 from guildhouse.organizations.organization import Organization, organizations
 from guildhouse.organizations.teams import members
 
+FOR_ALL = {"Access-Control-Allow-Origin": "*"}  # pages of any site may read it
 EXACT = 2**53 - 1  # whole numbers up to here are the same in every reader of JSON
 ORGANIZATION = (
     select(Organization)
@@ -83,16 +84,21 @@ async def read_board(call: Call, known: frozenset[str]) -> Board | Answer:
     """The board of the organization in the address, or a 304 where the caller has it. Raises `NotFound`."""
     call.refuse_others(sorted(known))
     async with call.server.database.reading() as connection:
-        found = await fetch(connection, ORGANIZATION, slug=call.row_id)
-        if not found:
-            raise NotFound
-        organization = Organization.of(found[0])
-        headers = headers_of(call, organization)
+        organization, headers = await owner_of(call, connection)
         if matches(call.header("if-none-match"), headers["ETag"]):
             return Answer(304, headers=headers)
         today = today_everywhere(datetime.now(UTC))
         records = await fetch(connection, OPEN, organization_id=organization.id, today=today)
     return Board(call.server.config.address, headers, organization, [Job.of(record) for record in records])
+
+
+async def owner_of(call: Call, connection: Connection) -> tuple[Organization, dict[str, str]]:
+    """The organization in the address, and the headers of what is told of it. Raises `NotFound`."""
+    found = await fetch(connection, ORGANIZATION, slug=call.row_id)
+    if not found:
+        raise NotFound(headers=FOR_ALL)
+    organization = Organization.of(found[0])
+    return organization, headers_of(call, organization)
 
 
 def headers_of(call: Call, organization: Organization) -> dict[str, str]:
@@ -102,7 +108,7 @@ def headers_of(call: Call, organization: Organization) -> dict[str, str]:
     query = call.scope["query_string"].decode("latin-1")
     today = today_everywhere(datetime.now(UTC)).isoformat()
     etag = list_etag(position, tail.epoch, call.scope["path"], query, str(organization.version), today)
-    return {"ETag": etag, "Cache-Control": "public, no-cache", "Access-Control-Allow-Origin": "*"}
+    return {"ETag": etag, "Cache-Control": "public, no-cache", **FOR_ALL}
 
 
 def url_of(address: str, job: Job) -> str:

@@ -24,6 +24,7 @@ from guildhouse.kernel.ids import as_id
 from guildhouse.kernel.limits import ANONYMOUS_SHARE
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.may import Predicate, anyone, nobody, signed_in
+from guildhouse.kernel.operating.undoing import Answered, take_back_request
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource, Verb, one_of
 from guildhouse.kernel.searching.searched_list import list_or_search
@@ -74,6 +75,8 @@ def writing_doors(resource: Resource[Any]) -> Iterator[Door]:
         create = door("POST", base, "write", f"Create {one}", create_row)
         yield replace(create, open_to=anyone) if resource.may.create is anyone else create
         yield door("POST", f"{base}:batch", "write", f"Write many {resource.path} at once", batch_rows, "batch")
+        undo = f"Undo what one request has written to {resource.path}"
+        yield replace(door("POST", f"{base}:take-back", "write", undo, take_back_request, "batch"), takes=Answered)
     if shapes.update and resource.may.change is not nobody:
         yield door("PATCH", f"{base}/{{id}}", "write", f"Change {one}", change_row)
     if resource.may.change is not nobody or resource.may.remove is not nobody:
@@ -119,23 +122,26 @@ class Api:
         if found is None:
             await self.rest(scope, receive, send)
             return
-        methods, row_id = found
-        call = Call(self.server, scope, receive, scope["request_id"], row_id=row_id)
+        methods, row_id, number = found
+        call = Call(self.server, scope, receive, scope["request_id"], row_id=row_id, number=number)
         answer = await self.answer(call, methods)
         await answer.send(send, without_body=call.method == "HEAD")
 
-    def find(self, path: str) -> tuple[dict[str, Door], str] | None:
-        """The doors at an address by method, and the row's id, or a slug, in it; None for an address without doors."""
+    def find(self, path: str) -> tuple[dict[str, Door], str, str] | None:
+        """The doors at an address by method, the row's id, or a slug, in it, and the number behind that.
+
+        None for an address without doors.
+        """
         if methods := self.by_path.get(path):
-            return methods, ""
-        parts = path.split("/")
-        if not 4 <= len(parts) <= 5:
+            return methods, "", ""
+        parts, number = path.split("/"), ""
+        if not 4 <= len(parts) <= 6:
             return None
         parts[3], row_id = "{id}", parts[3]
-        if not row_id:
-            return None
-        methods = self.by_path.get("/".join(parts))
-        return (methods, row_id) if methods else None
+        if len(parts) == 6:
+            parts[5], number = "{number}", parts[5]
+        methods = self.by_path.get("/".join(parts)) if row_id else None
+        return (methods, row_id, number) if methods else None
 
     async def answer(self, call: Call, methods: dict[str, Door]) -> Answer:
         """Open the door, or say why not."""

@@ -35,7 +35,10 @@ class WrongParameter(BadRequest):
 
 @dataclass
 class Call:
-    """One request. `actor` is set once the caller is known; `row_id` when the address names a row."""
+    """One request. `actor` is set once the caller is known; `row_id` when the address names a row.
+
+    `number` is what the address names one thing of that row by, as it was sent.
+    """
 
     server: "Server"
     scope: Scope
@@ -43,6 +46,7 @@ class Call:
     request_id: str = ""
     actor: Actor = ANONYMOUS
     row_id: str = ""
+    number: str = ""
     raw_body: bytes | None = None
 
     @property

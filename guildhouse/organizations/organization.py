@@ -22,6 +22,8 @@ from guildhouse.organizations.teams import in_organization, members
 Kind = Literal["employer", "school", "union", "guild", "city", "other"]
 Slug = Annotated[str, StringConstraints(max_length=80, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 
+LinkedInId = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,18}$")]
+
 
 class Organization(Row):
     """An employer, a school, a union, a guild, a city: whoever acts here as more than one person."""
@@ -36,6 +38,8 @@ class Organization(Row):
     city: Mapped[str | None]
     region: Mapped[str | None]
     country: Mapped[str | None]
+    # The number of its page on LinkedIn, which LinkedIn's feed names it by.
+    linkedin_id: Mapped[str | None]
     # No foreign key: an organization outlives the account of the person who founded it.
     founder_id: Mapped[str] = mapped_column(Uuid(as_uuid=False))
     status: Mapped[str] = mapped_column(default="pending")
@@ -67,13 +71,17 @@ class Read(ReadShape):
     city: str | None
     region: str | None
     country: str | None
+    linkedin_id: str | None
     founder_id: str
     status: str
     status_reason: str | None
 
 
 class Create(Shape):
-    """Found an organization. `slug` names it in addresses; without one it is made from the name."""
+    """Found an organization. `slug` names it in addresses; without one it is made from the name.
+
+    `linkedin_id` is the number in the address of its LinkedIn page as the page's admins see it.
+    """
 
     name: Line = Field(examples=["Analytical Engines"])
     slug: Slug | None = Field(default=None, examples=["analytical-engines"])
@@ -83,6 +91,7 @@ class Create(Shape):
     city: Line | None = None
     region: Line | None = None
     country: Country | None = None
+    linkedin_id: LinkedInId | None = Field(default=None, examples=["1035"])
 
 
 class Update(Shape):
@@ -96,6 +105,7 @@ class Update(Shape):
     city: Line | None = None
     region: Line | None = None
     country: Country | None = None
+    linkedin_id: LinkedInId | None = Field(default=None, examples=["1035"])
 
 
 class StatusReason(Shape):
@@ -152,7 +162,11 @@ organizations = Resource(
         text={"name": "A", "city": "C", "description": "C"},
         facets={"kind": (), "country": (), "region": (), "city": (), "status": ()},
     ),
-    carry=Carry(key=("slug",), columns=("slug", "name", "kind", "website", "description", "city", "region", "country")),
+    carry=Carry(
+        key=("slug",),
+        columns=("slug", "name", "kind", "website", "description", "city", "region", "country", "linkedin_id"),
+        headers={"linkedin_id": ("linkedin company id", "linkedin", "領英公司編號", "LinkedIn 公司編號")},
+    ),
     keep=Keep(shelve=True),
 )
 

@@ -18,6 +18,7 @@ from guildhouse.kernel.tasks import Work
 from tests.accounts.test_takeout import lived
 from tests.cast import Caller, Cast, at_home, client_of, signed_in
 from tests.contracts.samples import packed
+from tests.jobs.openings import tracked
 from tests.organizations.scenes import refusal
 
 pytestmark = pytest.mark.anyio
@@ -339,6 +340,77 @@ async def test_archives_are_kept_no_longer_than_they_are_needed(
     assert [each["id"] for each in (await olga.get("/v1/arrivals")).json()["data"]] == [loaded["id"]]
     await settling.remove_files(Work(server, None, waiting["id"], 1))
     assert waiting["id"] not in "".join(await server.files.names("arrivals/"))
+
+
+async def thrown(cast: Cast) -> Told:
+    """Cleo throws a reminder away, and an application by which a note of hers lives."""
+    job = await tracked(cast.cleo, title="A passing hope")
+    application = await cast.cleo.made("/v1/applications", {"job_id": job["id"]})
+    await cast.cleo.made("/v1/notes", {"application_id": application["id"], "audience": "private", "body": "hm"})
+    reminder = await cast.cleo.made("/v1/reminders", {"text": "Call them", "due_at": "2030-01-01T08:00:00Z"})
+    for path in (f"/v1/reminders/{reminder['id']}", f"/v1/applications/{application['id']}"):
+        assert (await cast.cleo.delete(path)).status_code == 204
+    return reminder
+
+
+async def test_what_was_in_the_trash_arrives_in_the_trash_and_can_be_restored(
+    cast: Cast, far_stage: app.Running, olga: Caller
+) -> None:
+    reminder = await thrown(cast)
+    content = await archive_of(cast.cleo)
+    row = await settled(far_stage, olga, content, "apply")
+    assert (row["status"], row["faults"], row["written"]["notes"]) == ("applied", [], {"created": 1})
+    assert (row["written"]["reminders"], row["written"]["applications"]) == ({"created": 1}, {"created": 1})
+    there = await at_home(far_stage.server, far_stage.asgi, cast.cleo)
+    for noun in ("applications", "reminders"):
+        assert (await there.get(f"/v1/{noun}")).json()["data"] == []
+    since = "SELECT deleted_at FROM reminders WHERE id = $1"
+    known = [await each.database.pool.fetchval(since, reminder["id"]) for each in (cast.server, far_stage.server)]
+    assert known[0] == known[1] is not None
+    again = await settled(far_stage, olga, content, "apply")
+    assert (again["faults"], again["written"]["reminders"]) == ([], {"unchanged": 1})
+    back = await there.made(f"/v1/reminders/{reminder['id']}/restore", {})
+    assert back["text"] == reminder["text"]
+    assert (await settled(far_stage, olga, content))["judged"]["reminders"] == {"same": 1}
+    assert (await then(far_stage, olga, row, "take-back"))["taken_back"]["reminders"] == {"changed_since": 1}
+
+
+async def test_what_arrived_in_the_trash_is_taken_back_and_comes_again(
+    cast: Cast, far_stage: app.Running, olga: Caller
+) -> None:
+    await thrown(cast)
+    content = await archive_of(cast.cleo)
+    row = await settled(far_stage, olga, content, "apply", "take-back")
+    assert (row["status"], row["taken_back"]["reminders"]) == ("taken_back", {"taken_back": 1})
+    assert (await settled(far_stage, olga, content))["judged"]["reminders"] == {"create": 1}
+
+
+async def test_a_row_that_says_it_was_removed_in_days_to_come_was_removed_now(
+    cast: Cast, far_stage: app.Running, olga: Caller
+) -> None:
+    await thrown(cast)
+    files = unpacked(await archive_of(cast.cleo))
+    about, line = files["trash/reminders.guildhouse.ndjson"].splitlines()
+    for said, code in (
+        ("9999-01-01T00:00:00Z", None),
+        ("2026-01-01", "datetime-from-date-parsing"),
+        (7, "datetime-type"),
+    ):
+        row = orjson.dumps({**orjson.loads(line), "deleted_at": said})
+        files["trash/reminders.guildhouse.ndjson"] = b"\n".join([about, row, b""])
+        found = await settled(far_stage, olga, repacked(files))
+        assert [each["file"] for each in found["faults"]] == ["trash/reminders.guildhouse.ndjson"] * bool(code), said
+        if code is None:
+            await then(far_stage, olga, found, "apply")
+            sql = "SELECT deleted_at <= now() FROM reminders"
+            assert await far_stage.server.database.pool.fetchval(sql)
+            await then(far_stage, olga, found, "take-back")
+
+
+async def test_nobody_arrives_removed(cast: Cast, far_stage: app.Running, olga: Caller) -> None:
+    content = changed(await archive_of(cast.cleo), "people", lambda row: row.update(deleted_at="2026-01-01T00:00:00Z"))
+    row = await settled(far_stage, olga, content)
+    assert (row["status"], row["problem"]["code"]) == ("failed", "archive-refused")
 
 
 async def test_a_person_who_arrived_chooses_a_password_and_signs_in(

@@ -70,6 +70,31 @@ async def test_an_archive_holds_all_that_is_ones_own_and_nothing_of_others(cast:
     assert events == ["application.submitted", "application.created"]
 
 
+async def test_what_is_in_the_trash_is_taken_along_by_itself(cast: Cast) -> None:
+    for text in ("Kept", "Dropped"):
+        await cast.cleo.made("/v1/reminders", {"text": text, "due_at": "2030-01-01T08:00:00Z"})
+    dropped = (await cast.cleo.get("/v1/reminders?sort=-created_at")).json()["data"][0]
+    job = await tracked(cast.cleo, title="A passing hope")
+    for path in (f"/v1/reminders/{dropped['id']}", f"/v1/jobs/{job['id']}"):
+        await cast.cleo.delete(path)
+    archive = await taken(cast.cleo)
+    nouns = orjson.loads(archive.read("manifest.json"))["nouns"]
+    assert {n: (nouns[n]["rows"], nouns[n]["trash"]) for n in ("jobs", "reminders")} == {
+        "jobs": (0, 1), "reminders": (1, 1),
+    }  # fmt: skip
+    assert [each["text"] for each in lines(archive, "data/reminders.guildhouse.ndjson")[1:]] == ["Kept"]
+    about, row = lines(archive, "trash/reminders.guildhouse.ndjson")
+    there = (await cast.cleo.get("/v1/reminders?trash=only")).json()["data"][0]
+    assert (row["text"], row["id"]) == (there["text"], there["id"]) == ("Dropped", dropped["id"])
+    assert "deleted_at" in about["fields"] and row["deleted_at"] > row["created_at"]
+    assert lines(archive, "data/jobs.guildhouse.ndjson")[1:] == []
+    events = [(each["id"], each["event"]) for each in lines(archive, "history/reminders.ndjson")]
+    assert (dropped["id"], "reminder.removed") in events
+    page = archive.read("index.html").decode()
+    assert page.count('<td class="n"><a href="trash/reminders.guildhouse.ndjson">1</a></td>') == 2
+    assert "trash/people" not in page
+
+
 async def test_a_recruiter_takes_no_notes_of_the_team_along(cast: Cast) -> None:
     await lived(cast)
     archive = await taken(cast.ada)

@@ -63,7 +63,8 @@ async def test_what_was_packed_is_read_back(tmp_path: Path) -> None:
     path.write_bytes(await archive({"data/reminders.guildhouse.ndjson": ROWS, "index.html": b"<p>"}))
     found = read_archive(path)
     assert found.manifest.person.name == "Mina"
-    assert found.nouns["reminders"][1] == [{"id": "1"}]
+    (file,) = found.nouns["reminders"]
+    assert (file.path, file.rows) == ("data/reminders.guildhouse.ndjson", [{"id": "1"}])
     assert is_takeout(path)
 
 

@@ -58,6 +58,19 @@ async def test_a_load_is_tried_written_and_taken_back(batchable: Sample, resourc
         assert await listed(owner, resource) == before
 
 
+async def test_a_batch_that_was_answered_at_once_is_taken_back(batchable: Sample, resource: Resource[Any]) -> None:
+    assert batchable.create
+    owner, path = batchable.owner, f"/v1/{resource.path}"
+    before = await listed(owner, resource)
+    batch = await owner.post(f"{path}:batch", {"ops": [{"op": "create", "data": batchable.create(n)} for n in (1, 2)]})
+    assert batch.json()["created"] == 2
+    if batchable.removable:
+        answer = await owner.post(f"{path}:take-back", {"position": batch.headers["log-position"]})
+        undo = await finished(owner, answer.json()["id"])
+        assert (undo["status"], undo["removed"], undo["failed"]) == ("done", 2, 0)
+        assert await listed(owner, resource) == before
+
+
 async def test_a_change_of_all_rows_of_a_filter_is_taken_back(batchable: Sample, resource: Resource[Any]) -> None:
     if not batchable.patch or resource.shapes.update is None:
         pytest.skip("nobody changes this resource by hand")

@@ -3,9 +3,12 @@
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import orjson
 import pytest
 
+from guildhouse.jobs.board_job import BoardJob
 from guildhouse.jobs.feeds import element
+from guildhouse.jobs.open_jobs import number_of
 from tests.cast import Cast
 from tests.contracts.conftest import settled
 from tests.jobs.openings import hiring, posted, tracked
@@ -51,6 +54,72 @@ async def test_a_board_has_the_shape_that_programs_know(cast: Cast) -> None:
     assert [each["location"] for each in whole["offices"]] == ["Tainan, TW"]
     assert whole["id"] == one["id"]
     assert (await board(cast, organization, ""))["name"] == organization["name"]
+
+
+async def one(cast: Cast, organization: dict[str, Any], number: object, query: str = "", **headers: str) -> Any:
+    return await cast.nobody.get(f"/v1/boards/{organization['slug']}/jobs/{number}{query}", **headers)
+
+
+async def test_one_job_of_a_board_is_told_as_the_board_tells_it(cast: Cast) -> None:
+    organization = await hiring(cast)
+    await posted(cast, organization, title="Another")
+    await posted(cast, organization, city="Tainan", country="TW", unit="Engines", description="Oil & <b>", **PAY)
+    first, second = (await board(cast, organization, "/jobs?content=true"))["jobs"]
+    for told in (first, second):
+        answer = await one(cast, organization, told["id"])
+        assert (answer.status_code, answer.json()) == (200, told)
+        assert answer.headers["access-control-allow-origin"] == "*"
+    paid = (await one(cast, organization, first["id"], "?pay_transparency=true&questions=true")).json()
+    assert paid["pay_input_ranges"] == [
+        {"min_cents": 6_000_000, "max_cents": 8_000_050, "currency_type": "TWD", "title": "per month", "blurb": None}
+    ]
+    assert BoardJob.model_validate_json(orjson.dumps(paid)).location == {"name": "Tainan, TW"}
+    assert paid["questions"] == [] and {name: paid[name] for name in first} == first
+    assert (await one(cast, organization, second["id"], "?pay_transparency=true")).json()["pay_input_ranges"] == []
+
+
+async def test_one_job_has_an_etag_and_is_gone_once_it_is_not_open(cast: Cast) -> None:
+    organization = await hiring(cast)
+    job = await posted(cast, organization)
+    number = number_of(job["id"])
+    await settled(cast)
+    etag = (await one(cast, organization, number)).headers["etag"]
+    assert (await one(cast, organization, number, if_none_match=etag)).status_code == 304
+    for verb, status in (("pause", 410), ("resume", 200), ("close", 410)):
+        await cast.ada.made(f"/v1/jobs/{job['id']}/{verb}", {})
+        await settled(cast)
+        answer = await one(cast, organization, number, if_none_match=etag)
+        assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (status, "*"), verb
+    assert answer.json()["code"] == "not-posted" and "closed" in answer.json()["detail"]
+    assert (await cast.ada.delete(f"/v1/jobs/{job['id']}")).status_code == 204
+    assert (await one(cast, organization, number)).status_code == 410
+
+
+async def test_a_number_of_no_job_of_this_board_is_not_found(cast: Cast) -> None:
+    organization = await hiring(cast)
+    draft = await posted(cast, organization, status="draft")
+    late = await posted(cast, organization, closes_on="2020-01-01")
+    mine = await tracked(cast.ada)
+    for number in (
+        number_of(draft["id"]),
+        number_of(mine["id"]),
+        0,
+        "x",
+        "-1",
+        "9" * 16,
+        "9" * 40,
+        late["id"],
+        "%C2%B2",
+    ):
+        answer = await one(cast, organization, number)
+        assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (404, "*"), number
+    assert (await one(cast, organization, number_of(late["id"]))).status_code == 410
+    assert (await one(cast, {"slug": "nobody"}, number_of(late["id"]))).status_code == 404
+    assert (await one(cast, organization, number_of(late["id"]), "?questions=no")).json()["code"] == "wrong-addition"
+    assert (await one(cast, organization, number_of(late["id"]), "?content=true")).json()["code"] == "unknown-parameter"
+    address = f"/v1/boards/{organization['slug']}/jobs/{number_of(late['id'])}"
+    assert (await cast.nobody.post(address, {})).status_code == 405
+    assert (await cast.nobody.get(f"{address}/more")).status_code == 404
 
 
 async def test_jobs_by_unit_and_by_place(cast: Cast) -> None:
@@ -153,6 +222,9 @@ async def test_what_linkedin_reads(cast: Cast) -> None:
     assert root.findtext("expectedJobCount") == "1"
     (one,) = root.findall("job")
     assert one.findtext("partnerJobId") == job["id"].replace("-", "")
+    assert one.find("companyId") is None
+    await cast.ada.patch(f"/v1/organizations/{organization['id']}", {"linkedin_id": "1035"})
+    assert [each.text for each in (await feed(cast, organization, "linkedin")).findall("job/companyId")] == ["1035"]
     assert one.findtext("location") == "Tainan, TNN, TW" and one.findtext("workplaceTypes") == "Hybrid"
     assert one.findtext("jobtype") == "INTERNSHIP"
     assert [each.text for each in one.findall("skills/skill")] == ["sql", "a]]>b"]

@@ -107,6 +107,7 @@ def test_the_names_are_those_that_programs_rely_on() -> None:
         "remove_gadget",
         "read_gadget_history",
         "batch_gadgets",
+        "take_back_gadgets",
         "export_gadgets",
         "undo_gadget",
         "restore_gadget",

@@ -1,5 +1,6 @@
 """Founding an organization, its approval, and who sees it when."""
 
+import orjson
 import pytest
 
 from tests.cast import Cast
@@ -46,6 +47,17 @@ async def test_the_slug_is_made_from_the_name(cast: Cast, name: str, slug: str) 
 async def test_a_name_without_latin_letters_gets_its_id_as_slug(cast: Cast) -> None:
     organization = await found(cast, "青年職涯協會")
     assert organization["slug"] == organization["id"]
+
+
+async def test_its_number_on_linkedin_is_a_number_and_leaves_with_it(cast: Cast) -> None:
+    organization = await found(cast, linkedin_id="1035")
+    address = f"/v1/organizations/{organization['id']}"
+    for wrong in ("linkedin.com/company/1035", "0", "01", "", " 1035", "1" * 20, 1035):
+        answer = await cast.ada.patch(address, {"linkedin_id": wrong})
+        assert [fault["pointer"] for fault in answer.json()["errors"]] == ["/linkedin_id"], wrong
+    content = (await cast.ada.get("/v1/organizations:export?format=guildhouse")).content
+    assert orjson.loads(content.splitlines()[1])["linkedin_id"] == "1035"
+    assert (await cast.ada.patch(address, {"linkedin_id": None})).json()["linkedin_id"] is None
 
 
 async def test_a_slug_is_free_again_when_its_organization_is_gone(cast: Cast) -> None:

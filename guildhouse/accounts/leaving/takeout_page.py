@@ -28,16 +28,18 @@ WORDS = {
     "noun": "What",
     "rows": "Rows",
     "data": "Data",
+    "trash": "In the trash",
     "history": "History",
     "first": "The first {count} of {rows}; the rest is in the file.",
     "files": "Files that you brought",
     "no_files": "None.",
     "how": "How to read it",
     "data_is": "In data/, each line of a file is one row, as JSON; the first line says which fields there are.",
+    "trash_is": "In trash/ is what you removed and what is not yet deleted for good; deleted_at says since when.",
     "history_is": "In history/, each line is one change: when, by whom (an id), from what to what.",
     "manifest_is": "manifest.json has the size and the SHA-256 of every file, to see that none was altered.",
     "elsewhere": "An admin of another Guildhouse can load the archive there. Sign-ins, API keys and passwords stay behind.",
-    "left_out": "Not in it: what is in the trash, and what others wrote about you for their own eyes.",
+    "left_out": "Not in it: what others wrote about you for their own eyes.",
     "yes": "yes",
     "no": "no",
 }
@@ -45,11 +47,12 @@ WORDS = {
 
 @dataclass
 class Leaf:
-    """One noun of the archive: how many rows the person has of it, and the first of them."""
+    """One noun of the archive: how many rows the person has of it, also in the trash, and the first of them."""
 
     resource: Resource[Any]
     rows: int
     shown: list[dict[str, Any]] = field(default_factory=list)
+    trash: int = 0
 
 
 def page_of(
@@ -87,6 +90,7 @@ def table_of(leaf: Leaf, say: Mapping[str, str], language: str) -> dict[str, Any
         "name": noun_of(leaf.resource.name, language),
         "path": leaf.resource.path,
         "rows": leaf.rows,
+        "trash": leaf.trash,
         "headings": [field_of(leaf.resource.name, name, language) for name in chosen],
         "cells": [[shown(row.get(name), say) for name in chosen] for row in leaf.shown],
         "more": say["first"].format(count=len(leaf.shown), rows=leaf.rows) if leaf.rows > len(leaf.shown) else "",

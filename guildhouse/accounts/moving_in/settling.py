@@ -11,13 +11,13 @@ An archive is a file that anybody can write, so that it may bring only what the 
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 from guildhouse.accounts.leaving.owning import owned
 from guildhouse.accounts.moving_in.arrival import Arrival, archive_of, arrivals
-from guildhouse.accounts.moving_in.unzipping import ArchiveRefused, Brought, read_archive
+from guildhouse.accounts.moving_in.unzipping import ArchiveRefused, Brings, Brought, read_archive
 from guildhouse.accounts.person import Person, people
 from guildhouse.kernel import bulk, problems, store
 from guildhouse.kernel.actor import HOUSE, Actor
@@ -121,26 +121,31 @@ async def load(ctx: Context, archive: Brought) -> Report:
     for resource in ctx.house.resources.values():
         if resource.path not in archive.nouns:
             continue
-        about, rows = archive.nouns[resource.path]
+        files = archive.nouns[resource.path]
         if resource.carry.stays or resource.name in given:
-            report.counts[resource.path] = {"left": len(rows)}
+            report.counts[resource.path] = {"left": sum(len(each.rows) for each in files)}
             continue
-        own_format.check_header(ctx.house, resource, str(about.get("resource")), list(about.get("fields") or ()))
+        for each in files:
+            about = each.about
+            own_format.check_header(ctx.house, resource, str(about.get("resource")), list(about.get("fields") or ()))
         if resource is people:
-            await load_person(ctx, rows, whose, report)
+            await load_person(ctx, files, whose, report)
         else:
-            await load_noun(ctx, resource, rows, whose, report)
+            for each in files:
+                await load_file(ctx, resource, each, whose, report)
     return report
 
 
-async def load_person(ctx: Context, rows: Sequence[Mapping[str, Any]], whose: str, report: Report) -> None:
+async def load_person(ctx: Context, files: Sequence[Brings], whose: str, report: Report) -> None:
     """Load the person as a plain member; one who is here stays as they are. Raises what speaks against them."""
-    if [row.get("id") for row in rows] != [whose]:
+    rows = [row for each in files for row in each.rows]
+    if [(row.get("id"), row.get(own_format.DELETED)) for row in rows] != [(whose, None)]:
         raise not_own()
     if await ctx.find(people, whose) is not None:
         report.counts[people.path] = {"unchanged": 1}
         return
-    await load_noun(ctx, people, [{**rows[0], "role": "member", "status": "active"}], whose, report)
+    mine = replace(files[0], rows=[{**rows[0], "role": "member", "status": "active"}])
+    await load_file(ctx, people, mine, whose, report)
     if report.faults:
         raise ArchiveRefused(
             faults=[Fault(e["pointer"], e["code"], e["detail"], e.get("values", {})) for e in report.faults]
@@ -152,18 +157,17 @@ def not_own() -> ArchiveRefused:
     return ArchiveRefused(faults=[Fault("", "not-own", "it has rows that are not the person's own")])
 
 
-async def load_noun(
-    ctx: Context, resource: Resource[Any], rows: Sequence[Mapping[str, Any]], whose: str, report: Report
-) -> None:
-    """Load the rows of one noun, and tell what became of them."""
-    sorted_out = [await allowed(ctx, resource, row, whose) for row in rows]
+async def load_file(ctx: Context, resource: Resource[Any], file: Brings, whose: str, report: Report) -> None:
+    """Load the rows of one file, and tell what became of them."""
+    sorted_out = [await allowed(ctx, resource, row, whose) for row in file.rows]
     found = await own_format.load(ctx, resource, sorted_out)
     await check_owned(ctx, resource, [judged.after.id for outcome, judged in found if judged and outcome.id], whose)
-    report.counts[resource.path] = dict(Counter(outcome.status for outcome, _ in found))
+    known = Counter(report.counts.get(resource.path))
+    report.counts[resource.path] = dict(known + Counter(outcome.status for outcome, _ in found))
     for n, (outcome, judged) in enumerate(found):
         if outcome.problem is not None:
             faults = faults_of(outcome.problem)
-            report.faults += [{"noun": resource.path, "line": n + 2, **each} for each in faults]
+            report.faults += [{"noun": resource.path, "file": file.path, "line": n + 2, **each} for each in faults]
         elif judged is not None:
             filled = None if outcome.status == "created" else changed(judged)
             report.loaded.append([resource.name, outcome.id, outcome.version, filled])

@@ -7,7 +7,7 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -26,7 +26,7 @@ MOST_FILES = 20_000
 LARGEST_UNPACKED = 2 << 30  # bytes of all files together; what is not loaded is only checked
 LARGEST_DATA = 64 << 20  # bytes of the rows, which are held in memory
 LARGEST_MANIFEST = 8 << 20
-DATA = re.compile(r"data/([a-z][a-z-]{0,60})\.guildhouse\.ndjson")
+DATA = re.compile(r"(?:data|trash)/([a-z][a-z-]{0,60})\.guildhouse\.ndjson")
 
 # What the reader of archives says of one that is none.
 BROKEN = (
@@ -86,10 +86,19 @@ class Manifest(BaseModel):
 
 @dataclass(frozen=True)
 class Brought:
-    """A take-out that was checked: its manifest, and of each noun the first line and the rows."""
+    """A take-out that was checked: its manifest, and of each noun the files with its rows, those in the trash last."""
 
     manifest: Manifest
-    nouns: Mapping[str, tuple[Mapping[str, Any], list[Any]]]
+    nouns: Mapping[str, Sequence["Brings"]]
+
+
+@dataclass(frozen=True)
+class Brings:
+    """A file with rows of a noun: its path, what its first line says, and the rows."""
+
+    path: str
+    about: Mapping[str, Any]
+    rows: list[Any]
 
 
 def is_takeout(path: Path) -> bool:
@@ -108,7 +117,7 @@ def read_archive(path: Path) -> Brought:
             check_entries(archive.infolist())
             manifest = manifest_of(archive)
             check_files(archive, manifest)
-            return Brought(manifest, dict(nouns_of(archive, manifest)))
+            return Brought(manifest, nouns_of(archive, manifest))
     except BROKEN as error:
         raise refused("broken-archive") from error
 
@@ -167,16 +176,18 @@ def digest_of(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
     return digest.hexdigest()
 
 
-def nouns_of(archive: zipfile.ZipFile, manifest: Manifest) -> Iterator[tuple[str, tuple[Mapping[str, Any], list[Any]]]]:
-    """The first line and the rows of each noun."""
+def nouns_of(archive: zipfile.ZipFile, manifest: Manifest) -> dict[str, list[Brings]]:
+    """The files with rows of each noun."""
     found = [(match[1], each) for each in manifest.files if (match := DATA.fullmatch(each.path))]
     if sum(each.size for _, each in found) > LARGEST_DATA:
         raise refused("unpacks-too-large")
-    for noun, entry in found:
+    nouns: dict[str, list[Brings]] = {}
+    for noun, entry in sorted(found, key=lambda each: each[1].path):
         try:
             about, *rows = [orjson.loads(line) for line in archive.read(entry.path).splitlines()]
         except ValueError as error:
             raise refused("broken-rows") from error
         if not all(isinstance(each, dict) for each in (about, *rows)) or about.get("guildhouse") != OWN_VERSION:
             raise refused("broken-rows")
-        yield noun, (about, rows)
+        nouns.setdefault(noun, []).append(Brings(entry.path, about, rows))
+    return nouns

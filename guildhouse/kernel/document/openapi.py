@@ -37,7 +37,8 @@ ANSWER_HEADERS = {
     "ETag": "Names this state: of a row its version, of a list all that you can see of it.",
     "Link": "The pages around this one (RFC 8288).",
     "Location": "The address of what was made.",
-    "Log-Position": "Where the log stands after this write, or as this export shows it; a read takes it as `Wait-For`.",
+    "Log-Position": "Where the log stands after this write, or as this export shows it; a read takes it as `Wait-For`, and "
+    "`:take-back` undoes what was written.",
     "Total-Count": "How many rows there are in all, with `Prefer: count=exact` or `count=planned`.",
     "Content-Disposition": "The name of the file.",
     "Idempotent-Replayed": "`true` where this is the answer to an earlier request with the same `Idempotency-Key`.",
@@ -139,6 +140,8 @@ def parameters(schemas: Schemas, door: Door) -> Iterator[Json]:
         yield reference("id", "parameters")
     if "{slug}" in door.path:
         yield reference("slug", "parameters")
+    if "{number}" in door.path:
+        yield {"name": "number", "in": "path", "required": True, "schema": {"type": "integer"}}
     if is_list(door):
         yield from list_parameters(schemas.house, door.resource)
     elif is_export(door):
@@ -308,6 +311,8 @@ def refusals(door: Door) -> Json:
     found = {400, 401, 403, 429, 500, 503}
     if "{id}" in door.path or "{slug}" in door.path:
         found.add(404)
+    if "{number}" in door.path:
+        found.add(410)
     if door.media:
         found |= {406, 409, 410, 416} if door.path.startswith(f"/v1/{door.resource.path}/") else set()
     if is_list(door) or is_read(door) or is_export(door):

@@ -11,7 +11,7 @@ from functools import cache
 from secrets import token_hex
 from typing import Any
 
-from pydantic import BaseModel, ValidationError, create_model
+from pydantic import AwareDatetime, BaseModel, ValidationError, create_model
 from sqlalchemy import Uuid
 
 from guildhouse.kernel import bulk, problems, store
@@ -35,6 +35,7 @@ LOADS = "imports.load"
 LOADED, TAKEN_BACK = "loaded", "taken_back"  # what the log calls these writes: no task waits for them
 
 
+DELETED = "deleted_at"  # what a line says besides, if its row is in the trash
 VERB = "last verb"  # of a row in the trash, beside its columns
 LAST_VERBS = """
 SELECT DISTINCT ON (row_id) row_id, verb FROM changes WHERE resource = $1 AND row_id = ANY($2::uuid[])
@@ -83,7 +84,7 @@ def check_header(house: House, resource: Resource[Any], held: str, fields: Seque
         raise AnotherNoun(held=other.path if other else held[:100], wanted=resource.path)
     if resource.carry.stays:
         raise StaysWhereItIs(resource=resource.path)
-    if unknown := [each for each in fields if each not in own_fields(resource)]:
+    if unknown := [each for each in fields if each not in (*own_fields(resource), DELETED)]:
         raise invalid("/fields", "unknown-field", "the fields are: {known}",
                       known=", ".join(own_fields(resource)), unknown=", ".join(unknown)[:200])  # fmt: skip
 
@@ -153,7 +154,7 @@ async def write(
 def put_beside(resource: Resource[Any], place: int, before: Any, after: Any, file: Any) -> Judged | None:
     """The write that brings a row; None where it is here already. Raises where another row has its id."""
     line = Line(place, Op(op="create", id=after.id), None)
-    if before is None or before.deleted_at is not None:
+    if before is None or (before.deleted_at is not None and not is_trash_of_both(before, after)):
         check_whole(resource, after)
         return Judged(line, "created", before, scoped(resource, again(resource, before, after)))
     was, now = before.__dict__, after.__dict__
@@ -164,6 +165,11 @@ def put_beside(resource: Resource[Any], place: int, before: Any, after: Any, fil
     if any(name not in resource.shapes.audience or was[name] is not None for name in other):
         raise invalid("/id", "id-taken", "a row with this id is here and says something else; it is not overwritten")
     return Judged(line, "changed", before, changed_to(resource, before, {name: now[name] for name in other}))
+
+
+def is_trash_of_both(before: Any, after: Any) -> bool:
+    """Whether a row is in the trash here and comes as such; one that a load was taken back from may come again."""
+    return after.deleted_at is not None and before.__dict__[VERB] != TAKEN_BACK
 
 
 def again(resource: Resource[Any], before: Any, after: Any) -> Any:
@@ -202,6 +208,8 @@ def row_of(ctx: Context, resource: Resource[Any], said: Mapping[str, Any] | Prob
     except ValidationError as error:
         raise Invalid(faults=[fault_of(e) for e in error.errors(include_url=False, include_input=False)]) from error
     values = model.model_dump(exclude_unset=True)
+    if values.get(DELETED):
+        values[DELETED] = min(values[DELETED], ctx.now)  # the days until it is purged count from then
     fresh = {"version": 1, "created_at": ctx.now, "updated_at": ctx.now, **unknown_secrets(resource)}
     return resource.table.of({**store.blank(resource), **fresh, **values})
 
@@ -249,4 +257,5 @@ def own_shape(resource: Resource[Any]) -> type[BaseModel]:
         told = (sent or [resource.shapes.read.model_fields[name]])[0]
         kind: Any = Id if isinstance(resource.columns[name].type, Uuid) else told.rebuild_annotation()
         fields[name] = (kind if name == "id" else kind | None, ... if name == "id" else None)
+    fields[DELETED] = (AwareDatetime | None, None)
     return create_model("Own", __base__=Shape, **fields)

@@ -10,15 +10,19 @@ import zipfile
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
+
+from guildhouse.kernel.importing.large_workbooks import is_large, large_rows, opened_large
 
 SAMPLE = 1 << 18  # bytes that are looked at to find out what a file is
 LONGEST_LINE = 16 << 20  # characters of one line
 LONGEST_ROW = 12 << 20  # characters of one row, over all its lines
 LONGEST_CELL = 100_000  # characters that are kept of a cell; no field of any resource takes more
 MOST_COLUMNS = 500
+MOST_LINES = 1 << 20  # of a sheet, blank ones included: no program writes more
 LARGEST_JSON = 64 << 20
 LARGEST_UNPACKED = 512 << 20
 DELIMITERS = (",", "\t", ";", "|")
@@ -303,12 +307,13 @@ class Lines:
 def look_at_xlsx(path: Path, said: Mapping[str, Any]) -> Found:
     """The sheets of a workbook; the first that is filled is read where nobody says another."""
     check_unpacked(path)
-    workbook = opened_workbook(path)
-    sheet = said.get("sheet") or next(iter(workbook.sheet_names), None)
-    if sheet not in workbook.sheet_names:
+    with broken_at_worst():
+        sheets = opened_large(path).sheetnames if is_large(path) else opened_workbook(path).sheet_names
+    sheet = said.get("sheet") or next(iter(sheets), None)
+    if sheet not in sheets:
         raise Unreadable("no-such-sheet")
     header = said.get("header")
-    return Found("xlsx", sheet=sheet, sheets=workbook.sheet_names, header=True if header is None else bool(header))
+    return Found("xlsx", sheet=sheet, sheets=sheets, header=True if header is None else bool(header))
 
 
 def check_unpacked(path: Path) -> None:
@@ -326,19 +331,28 @@ def opened_workbook(path: Path) -> Any:
     """The workbook. The reader resolves no entities and runs no formulas: of a formula there is its last result."""
     import python_calamine  # noqa: PLC0415 - only files of this kind pay for it
 
-    try:
-        return python_calamine.CalamineWorkbook.from_path(str(path))
-    except Exception as error:
-        raise Unreadable("broken-spreadsheet") from error
+    return python_calamine.CalamineWorkbook.from_path(str(path))
 
 
 def xlsx_rows(path: Path, found: Found) -> Iterator[SourceRow]:
     """The rows of a sheet, dates as ISO text."""
-    try:
-        sheet = opened_workbook(path).get_sheet_by_name(found.sheet)
-        for line, cells in enumerate(sheet.iter_rows(), 1):
+    with broken_at_worst():
+        large = is_large(path)
+        rows = (
+            large_rows(path, found.sheet) if large else opened_workbook(path).get_sheet_by_name(found.sheet).iter_rows()
+        )
+        for line, cells in enumerate(rows, 1):
+            if line > MOST_LINES:
+                raise Unreadable("broken-spreadsheet")
             yield made_row(line, [plain(cell) for cell in cells])
-    except Unreadable:
+
+
+@contextmanager
+def broken_at_worst() -> Iterator[None]:
+    """Whatever a reader of workbooks stumbles over, the workbook is broken."""
+    try:
+        yield
+    except (Unreadable, MemoryError):
         raise
     except Exception as error:
         raise Unreadable("broken-spreadsheet") from error

@@ -1,5 +1,6 @@
 """Selecting: one thing is done to all rows of a filter. Which rows those are is fixed at the moment of the request."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -29,10 +30,18 @@ from guildhouse.kernel.shapes import Shape
 from guildhouse.kernel.writing import is_dry, perform
 
 FEW = 100  # rows that need no `max-affected`
-TRIED = 20  # rows that a dry run tries
+TRIED = 1000  # rows that a dry run tries, the first ones; of verbs, which run one by one, a tenth
+SHOWN = 20  # of these are told of one by one
 PLAIN = ("change", "remove", "restore")
 Name = Annotated[str, Field(max_length=100)]
 Value = Annotated[str, Field(max_length=2000)]
+
+
+class Tried(Exception):
+    """Carries what became of some rows out of the savepoint that undoes it."""
+
+    def __init__(self, outcomes: list[Outcome]) -> None:
+        self.outcomes = outcomes
 
 
 class NotDoneToMany(BadRequest):
@@ -87,7 +96,7 @@ def deed_of(house: House, resource: Resource[Any], op: str, data: dict[str, Any]
 
 
 async def write_selection(call: Call, resource: Resource[Any], asked: Selection) -> Answer:
-    """The operation that does it; in a dry run, how many rows there are, and what would become of the first."""
+    """The operation that does it; in a dry run, how many rows there are, and what would become of up to 1,000 of them."""
     deed = deed_of(call.server.house, resource, asked.op, asked.data)
     searched = frozenset({"q"}) if resource.find.text else frozenset()
     _, where = asked_rows(call.server.house, resource, list(asked.filter.items()), searched)
@@ -130,11 +139,28 @@ async def chosen(ctx: Context, resource: Resource[Any], state: Condition, where:
 async def tried(
     call: Call, ctx: Context, resource: Resource[Any], deed: Deed, chunks: Sequence[Chunk], total: int
 ) -> Answer:
-    """How many rows, and what becomes of the first ones in a transaction that is rolled back."""
-    ids = [line.decode() for chunk in chunks for _, line in lines_of(*chunk)][:TRIED]
-    outcomes = await done_to(ctx, resource, deed, ids)
-    sample = [told(each, call.language, call.request_id) for each in outcomes]
-    return Answer(202, dumps({"total": total, "sample": sample}))
+    """How many rows, and what becomes of those that are tried, `judged` of them, in a transaction that is rolled back.
+
+    The changes of the first are told with the answer; those behind them are undone at once, and counted.
+    """
+    most = TRIED if deed.verb is None else TRIED // 10
+    ids = [line.decode() for chunk in chunks for _, line in lines_of(*chunk)][:most]
+    first = await done_to(ctx, resource, deed, ids[:SHOWN])
+    others = await undone(ctx, resource, deed, ids[SHOWN:])
+    failures = [each for each in others if each.status == "failed"][:SHOWN]
+    sample, failed = ([told(each, call.language, call.request_id) for each in part] for part in (first, failures))
+    counts = Counter(each.status for each in [*first, *others])
+    found = {"total": total, "judged": len(ids), "would": counts, "sample": sample, "more_failures": failed}
+    return Answer(202, dumps(found))
+
+
+async def undone(ctx: Context, resource: Resource[Any], deed: Deed, ids: Sequence[str]) -> list[Outcome]:
+    """What would become of these rows: it is done, and undone."""
+    try:
+        async with savepoint(ctx.connection):
+            raise Tried(await done_to(ctx, resource, deed, ids) if ids else [])
+    except Tried as found:
+        return found.outcomes
 
 
 async def write_rows(

@@ -1,5 +1,8 @@
-"""Retention: what leaves by itself. Rows after their declared days, the trash after its days, answers kept for retries."""
+"""Retention: what leaves by itself. Rows after their declared days, the trash after its days, answers kept for retries,
+and files of which a killed server wrote but a beginning.
+"""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +13,7 @@ from guildhouse.kernel import idempotency, store
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import savepoint
 from guildhouse.kernel.errors import Problem
+from guildhouse.kernel.files import Directory
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.retaining.shelving import shelve
 from guildhouse.kernel.row import Row
@@ -18,6 +22,7 @@ from guildhouse.kernel.tasks import Schedule, Task, Work
 log = structlog.get_logger()
 AT_A_TIME = 500
 REPORT_DAYS = 30
+HALF_WRITTEN = timedelta(hours=3)  # nobody writes one file for longer
 NIL = str(UUID(int=0))
 
 
@@ -99,12 +104,20 @@ async def forget_answers(work: Work) -> None:
         )
 
 
+async def tidy_files(work: Work) -> None:
+    """Remove what was half written when a server was killed; whatever it was, its writer has begun anew."""
+    if isinstance(work.server.files, Directory):
+        await work.server.files.tidy("", datetime.now(UTC) - HALF_WRITTEN)
+
+
 REMOVE_OLD = Task("remove-old", remove_old)
 PURGE_TRASH = Task("purge-trash", purge_trash)
 FORGET_ANSWERS = Task("forget-answers", forget_answers)
-tasks = (REMOVE_OLD, PURGE_TRASH, FORGET_ANSWERS)
+TIDY_FILES = Task("tidy-files", tidy_files)
+tasks = (REMOVE_OLD, PURGE_TRASH, FORGET_ANSWERS, TIDY_FILES)
 schedules = (
     Schedule(REMOVE_OLD, "7 3 * * *"),
     Schedule(PURGE_TRASH, "17 3 * * *"),
     Schedule(FORGET_ANSWERS, "47 * * * *"),
+    Schedule(TIDY_FILES, "52 * * * *"),
 )

@@ -72,6 +72,17 @@ async def test_what_somebody_has_removed_stays_in_the_trash(idle: Cast) -> None:
     assert [each["code"] for each in (await rows(idle.otto, row))[0]["faults"]] == ["in-trash"]
 
 
+async def test_a_row_that_says_when_it_was_removed_comes_into_the_trash(idle: Cast) -> None:
+    content = own_file([{**reminder(idle, 1), "deleted_at": "2026-11-01T08:00:00Z"}])
+    row = await told_to(idle, idle.otto, await judged(idle, idle.otto, content), "apply")
+    assert (row["written"], await kept(idle.ada)) == ({"created": 1}, [])
+    assert (await judged(idle, idle.otto, content))["judged"] == {"same": 1}
+    trash = (await idle.ada.get("/v1/reminders?trash=only")).json()["data"]
+    assert [each["id"] for each in trash] == [an_id(1)]
+    assert (await idle.ada.post(f"/v1/reminders/{an_id(1)}/restore")).status_code == 200
+    assert await kept(idle.ada) == [reminder(idle, 1)]
+
+
 async def test_an_older_file_without_a_field_says_nothing_about_it(idle: Cast) -> None:
     await told_to(idle, idle.otto, await judged(idle, idle.otto, own_file([reminder(idle, 1)])), "apply")
     older = {name: value for name, value in reminder(idle, 1).items() if name != "done_at"}

@@ -132,6 +132,31 @@ async def test_a_dry_run_says_how_many_and_tries_the_first(cast: Cast, monkeypat
     assert (await cast.cleo.get("/v1/operations")).json()["data"] == []
 
 
+async def test_a_dry_run_judges_those_behind_the_first_too_and_tells_what_would_fail(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selecting, "SHOWN", 1)
+    for n in range(3):
+        await tracked(cast.cleo, title=f"Job {n}")
+    public = await posted(cast, await hiring(cast), title="Not Cleo's")
+    body = (await cast.cleo.post(PATH, {"filter": {}, "op": "remove"}, prefer="tx=rollback")).json()["body"]
+    assert (body["total"], body["judged"], body["would"]) == (4, 4, {"removed": 3, "failed": 1})
+    assert [each["status"] for each in body["sample"]] == ["removed"]
+    assert [(each["id"], each["problem"]["code"]) for each in body["more_failures"]] == [(public["id"], "denied")]
+    assert len((await cast.cleo.get("/v1/jobs")).json()["data"]) == 4
+
+
+async def test_a_dry_run_of_a_verb_judges_a_tenth_as_many(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selecting, "TRIED", 20)
+    organization = await hiring(cast)
+    for n in range(3):
+        await posted(cast, organization, title=f"Job {n}")
+    body = (await cast.ada.post(PATH, {"filter": {}, "op": "pause"}, prefer="tx=rollback")).json()["body"]
+    assert (body["total"], body["judged"], body["would"]) == (3, 2, {"changed": 2})
+    none = (await cast.ada.post(PATH, {"filter": {"title": "no"}, "op": "pause"}, prefer="tx=rollback")).json()["body"]
+    assert none == {"total": 0, "judged": 0, "would": {}, "sample": [], "more_failures": []}
+
+
 async def test_the_same_request_again_does_nothing_twice(cast: Cast) -> None:
     await tracked(cast.ada)
     body = {"filter": {}, "op": "remove"}

@@ -197,3 +197,94 @@ async def test_many_chunks_are_taken_back(cast: Cast) -> None:
     undo = await taken_back(cast, cast.ada, operation)
     assert (undo["removed"], undo["remaining"]) == (CHUNK_LINES + 2, 0)
     assert await texts(cast.ada) == []
+
+
+async def batch(caller: Caller, path: str, *ops: Body, **headers: str) -> str:
+    """A batch that is answered at once; the position it was answered with."""
+    answer = await caller.post(path, {"ops": list(ops)}, **headers)
+    assert answer.status_code == 200, answer.text
+    return str(answer.headers["log-position"])
+
+
+async def undone(cast: Cast, caller: Caller, path: str, position: str, **headers: str) -> Body:
+    """The operation that takes back what was answered with a position, worked off."""
+    answer = await caller.post(path, {"position": position}, **headers)
+    assert answer.status_code == 202, answer.text
+    assert answer.headers["location"] == f"/v1/operations/{answer.json()['id']}"
+    return await worked(cast, caller, answer.json())
+
+
+async def test_a_batch_that_was_answered_at_once_is_taken_back(cast: Cast) -> None:
+    changed, removed, back = [await tracked(cast.ada, title=title) for title in ("Changed", "Removed", "Restored")]
+    await cast.ada.delete(f"/v1/jobs/{back['id']}")
+    before = (await cast.ada.get("/v1/jobs?sort=title&fields=id,title,city,country")).json()["data"]
+    position = await batch(
+        cast.ada, "/v1/jobs:batch",
+        {"op": "create", "data": {"title": "Created"}}, {"op": "create", "data": {"title": ""}},
+        {"op": "change", "id": changed["id"], "data": {"city": "Oslo", "country": "NO"}},
+        {"op": "change", "id": changed["id"], "data": {"title": "Other"}},
+        {"op": "remove", "id": removed["id"]}, {"op": "restore", "id": back["id"]},
+    )  # fmt: skip
+    undo = await undone(cast, cast.ada, "/v1/jobs:take-back", position)
+    assert (undo["status"], undo["kind"], undo["resource"], undo["total"]) == ("done", "undo", "jobs", 4)
+    assert undo["asked"] == {"position": position}
+    assert counted(undo) == {"removed": 2, "changed": 1, "restored": 1}
+    assert (await cast.ada.get("/v1/jobs?sort=title&fields=id,title,city,country")).json()["data"] == before
+
+
+async def test_a_single_write_is_taken_back_like_a_batch_of_one(cast: Cast) -> None:
+    answer = await cast.ada.post("/v1/jobs", {"title": "Slip"})
+    undo = await undone(cast, cast.ada, "/v1/jobs:take-back", answer.headers["log-position"])
+    assert counted(undo) == {"removed": 1}
+    assert (await cast.ada.get("/v1/jobs")).json()["data"] == []
+
+
+async def test_what_was_changed_since_a_batch_stays_and_is_told(cast: Cast) -> None:
+    position = await batch(cast.ada, PATH, *reminders(3))
+    rows = {row["text"]: row["id"] for row in (await cast.ada.get("/v1/reminders")).json()["data"]}
+    await cast.ada.patch(f"/v1/reminders/{rows['Call 1']}", {"text": "Mine now"})
+    undo = await undone(cast, cast.ada, "/v1/reminders:take-back", position)
+    assert counted(undo) == {"removed": 2, "kept": 1}
+    assert [each["id"] for each in await report(cast.ada, undo, "?status=kept")] == [rows["Call 1"]]
+    assert await texts(cast.ada) == ["Mine now"]
+
+
+async def test_a_batch_that_is_taken_back_twice_is_taken_back_once(cast: Cast) -> None:
+    position = await batch(cast.ada, PATH, *reminders(2))
+    first = await undone(cast, cast.ada, "/v1/reminders:take-back", position)
+    assert counted(await undone(cast, cast.ada, "/v1/reminders:take-back", position)) == {"unchanged": 2}
+    assert counted(await taken_back(cast, cast.ada, first)) == {"restored": 2}
+    assert counted(await undone(cast, cast.ada, "/v1/reminders:take-back", position)) == {"removed": 2}
+
+
+async def test_taking_a_batch_back_is_tried_first_and_kept_small(cast: Cast) -> None:
+    position = await batch(cast.ada, PATH, *reminders(2))
+    tried = await undone(cast, cast.ada, "/v1/reminders:take-back", position, prefer="tx=rollback")
+    assert (tried["dry_run"], tried["removed"], tried["written"]) == (True, 2, 0)
+    assert len(await texts(cast.ada)) == 2
+    answer = await cast.ada.post("/v1/reminders:take-back", {"position": position}, prefer="max-affected=1")
+    assert refusal(answer) == (422, "too-many-affected")
+
+
+async def test_only_ones_own_batches_are_taken_back_and_only_where_they_wrote(cast: Cast) -> None:
+    position = await batch(cast.ada, PATH, *reminders(1))
+    for caller, path in ((cast.cleo, "/v1/reminders"), (cast.otto, "/v1/reminders"), (cast.ada, "/v1/jobs")):
+        answer = await caller.post(f"{path}:take-back", {"position": position})
+        assert refusal(answer) == (409, "not-your-writes")
+    assert (await cast.nobody.post("/v1/reminders:take-back", {"position": position})).status_code == 401
+    assert len(await texts(cast.ada)) == 1
+
+
+async def test_a_position_that_is_none_or_at_which_nothing_was_written_is_refused(cast: Cast) -> None:
+    mine = (await cast.ada.made("/v1/jobs", {"title": "Same"}))["id"]
+    empty = await batch(cast.ada, "/v1/jobs:batch", {"op": "change", "id": mine, "data": {"title": "Same"}})
+    epoch = cast.server.tail.epoch
+    for position, expected in (
+        (empty, (409, "not-your-writes")),
+        (f"{epoch}.x1", (409, "not-your-writes")),
+        (f"{epoch}.x999999999999999999", (409, "not-your-writes")),
+        ("0000.x1", (410, "stale-epoch")),
+        ("yesterday", (400, "wrong-position")),
+    ):
+        assert refusal(await cast.ada.post("/v1/jobs:take-back", {"position": position})) == expected
+    assert (await cast.ada.post("/v1/jobs:take-back", {})).status_code == 422

@@ -1,11 +1,14 @@
 """What leaves by itself, and when."""
 
+import os
+import time
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from guildhouse.kernel.errors import Denied
+from guildhouse.kernel.files import Directory
 from guildhouse.kernel.retaining import retention
 from guildhouse.kernel.tasks import Work
 from tests.cast import Cast
@@ -133,3 +136,18 @@ async def test_what_a_rule_keeps_from_the_trash_holds_up_nothing_behind_it(
     while last is not None:
         last = await retention.remove_some(work(idle), kept, last)
     assert [row["id"] for row in (await idle.ada.get("/v1/reminders")).json()["data"]] == [rows[0]["id"]]
+
+
+async def test_half_a_file_of_a_killed_server_is_removed_some_hours_later(cast: Cast) -> None:
+    files = cast.server.files
+    assert isinstance(files, Directory)
+    whole, old, young = [files.root / "exports" / each for each in ("000000", ".0123456789abcdef", ".fedcba9876543210")]
+    whole.parent.mkdir(parents=True, exist_ok=True)
+    for path in (whole, old, young):
+        path.write_bytes(b"half")
+    for path in (whole, old):
+        os.utime(path, (time.time() - 86_400,) * 2)
+    await retention.tidy_files(work(cast))
+    assert [path.exists() for path in (whole, old, young)] == [True, False, True]
+    for path in (whole, young):
+        path.unlink()

@@ -1,0 +1,179 @@
+"""Claiming: a candidate who has registered shows that it is them, and what the team did for them is theirs from then on.
+
+The team makes a link and sends it to where it knows the candidate; whoever is signed in and has it is the candidate. An
+e-mail address alone proves nothing here: anybody can register with any. The link is signed and kept nowhere; it is good
+for 14 days, and until anything of the candidate changes.
+"""
+
+import hmac
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from pydantic import Field
+from sqlalchemy import bindparam, select
+
+from guildhouse.applications.application import Application, applications
+from guildhouse.applications.candidate import Candidate, candidates, hires_here
+from guildhouse.applications.origin import APPLICANTS_EYES
+from guildhouse.kernel import store
+from guildhouse.kernel.answer import Answer
+from guildhouse.kernel.context import Context
+from guildhouse.kernel.door import Door
+from guildhouse.kernel.errors import Conflict, Denied, NotFound
+from guildhouse.kernel.formats import dumps
+from guildhouse.kernel.ids import as_id
+from guildhouse.kernel.request import Call
+from guildhouse.kernel.select import fetch_one
+from guildhouse.kernel.server import Server
+from guildhouse.kernel.shapes import Shape
+from guildhouse.kernel.writing import held, perform
+
+SECONDS = 14 * 86_400
+PURPOSE = "candidate"
+THEIRS = (
+    select(Application)
+    .where(Application.candidate_id == bindparam("candidate_id"), Application.deleted_at.is_(None))
+    .order_by(Application.id)
+    .with_for_update(key_share=True)
+)
+JOBS_OF = select(Application.job_id).where(
+    Application.applicant_id == bindparam("person_id"), Application.deleted_at.is_(None)
+)
+CLAIMED = select(Application).where(Application.id == bindparam("id")).with_for_update(key_share=True)
+
+
+class AlreadyClaimed(Conflict):
+    """This candidate is somebody with an account already. If it is somebody else, release the candidate first."""
+
+
+class NotClaimed(Conflict):
+    """This candidate is nobody with an account: there is nothing to release."""
+
+
+class ClaimOver(NotFound):
+    """This link is not good (any more), or was used. Ask the hiring team for a new one."""
+
+
+class ClaimLink(Shape):
+    """A link for the candidate alone: whoever has it can say that it is them. `token` is what stands behind its `#`."""
+
+    token: str
+    link: str
+    expires_at: datetime
+
+
+class ClaimToken(Shape):
+    """The token out of the link."""
+
+    token: str = Field(max_length=200)
+
+
+class Joined(Shape):
+    """What has gone over, as ids of applications, and what has stayed where it was.
+
+    To the person goes what the team did for the candidate, but for jobs to which the person has applied themselves. Back
+    to the team goes the same, but for what the person has written notes on.
+    """
+
+    candidate_id: str
+    person_id: str | None
+    applications: list[str]
+    kept: list[str]
+
+
+async def make_link(call: Call) -> Answer:
+    """Make a link by which a candidate who has registered takes over their applications; send it to nobody else."""
+    async with call.server.database.reading() as connection:
+        record = await fetch_one(connection, candidates, call.actor, call.row_id, "*")
+    if record is None:
+        raise NotFound
+    row = Candidate.of(record)
+    if not hires_here(call.actor, row):
+        raise Denied
+    if row.person_id is not None:
+        raise AlreadyClaimed
+    expires = int(time.time()) + SECONDS
+    token = f"{row.id}.{expires}.{signed(call.server, row, expires)}"
+    body = ClaimLink(token=token, link=f"/candidate#{token}", expires_at=datetime.fromtimestamp(expires, UTC))
+    return Answer(200, dumps(body.model_dump()), headers={"Cache-Control": "no-store"})
+
+
+def signed(server: Server, row: Candidate, expires: int) -> str:
+    """What only this server can write below a candidate as they are now."""
+    return server.signature(PURPOSE, f"{row.id} {row.version}", expires)
+
+
+async def claim(call: Call) -> Answer:
+    """Say that you are the candidate whom a hiring team knows: their applications are yours from then on."""
+    token = (await call.shaped(ClaimToken)).token
+
+    async def act(ctx: Context) -> Answer:
+        row = await candidate_of(call.server, ctx, token)
+        own = {each["job_id"] for each in await ctx.all(JOBS_OF, person_id=ctx.actor.id)}
+        found = [Application.of(each) for each in await ctx.all(THEIRS, candidate_id=row.id)]
+        moving = [each for each in found if each.job_id not in own]
+        for each in moving:
+            values = {"applicant_id": ctx.actor.id, "candidate_id": None}
+            await store.change(ctx, applications, each, values, verb="claimed")
+        now = {"person_id": ctx.actor.id, "claimed": [each.id for each in moving]}
+        row = await store.change(ctx, candidates, row, now, verb="claimed")
+        return told(row, moving, [each for each in found if each.job_id in own])
+
+    return await perform(call, act)
+
+
+async def candidate_of(server: Server, ctx: Context, token: str) -> Candidate:
+    """The candidate of a token that this server made and that is not over, locked. Raises `ClaimOver`."""
+    candidate_id, _, rest = token.partition(".")
+    expires, _, signature = rest.partition(".")
+    if as_id(candidate_id) != candidate_id or not (expires.isascii() and expires.isdecimal() and len(expires) < 13):
+        raise ClaimOver
+    row = await ctx.find(candidates, candidate_id, lock=True)
+    if row is None or row.person_id is not None or int(expires) < time.time():
+        raise ClaimOver
+    if not hmac.compare_digest(signed(server, row, int(expires)).encode(), signature.encode()):
+        raise ClaimOver
+    return row
+
+
+async def release(call: Call) -> Answer:
+    """Undo a claim, as when the link went to somebody else: what went over is the candidate's again."""
+
+    async def act(ctx: Context) -> Answer:
+        row: Candidate = await held(call, ctx, candidates)
+        if not hires_here(ctx.actor, row):
+            raise Denied
+        if row.person_id is None:
+            raise NotClaimed
+        records = [each for row_id in row.claimed or () for each in await ctx.all(CLAIMED, id=row_id)]
+        found = [each for each in map(Application.of, records) if each.applicant_id == row.person_id]
+        moving = [each for each in found if each.deleted_at is None and not has_notes(each)]
+        for each in moving:
+            values = {"applicant_id": None, "candidate_id": row.id}
+            await store.change(ctx, applications, each, values, verb="released")
+        row = await store.change(ctx, candidates, row, {"person_id": None, "claimed": None}, verb="released")
+        return told(row, moving, [each for each in found if each not in moving])
+
+    return await perform(call, act)
+
+
+def has_notes(row: Application) -> bool:
+    """Whether the applicant has written what is for their own eyes."""
+    return any(getattr(row, name) is not None for name in APPLICANTS_EYES)
+
+
+def told(row: Candidate, moved: Sequence[Application], kept: Sequence[Application]) -> Answer:
+    """What came of it."""
+    body = Joined(candidate_id=row.id, person_id=row.person_id, applications=[each.id for each in moved],
+                  kept=[each.id for each in kept])  # fmt: skip
+    return Answer(200, dumps(body.model_dump()))
+
+
+doors = (
+    Door("POST", "/v1/candidates/{id}/claim-link", "candidates.write", "A link by which a candidate takes over their own",
+         make_link, candidates, gives=ClaimLink),
+    Door("POST", "/v1/candidates:claim", "candidates.write", "Take over what a team did for you as a candidate", claim,
+         candidates, takes=ClaimToken, gives=Joined),
+    Door("POST", "/v1/candidates/{id}/release", "candidates.write", "Undo a claim", release, candidates, gives=Joined),
+)  # fmt: skip
