@@ -262,7 +262,7 @@ def main() -> None:
                 subprocess.run(["du", "-sk", directory], capture_output=True, text=True, check=True).stdout.split()[0]
             )
             print(f"index: {size / 1024:.0f} MB, {size * 1024 / jobs:.0f} bytes a job", flush=True)
-            connection, loop = None, asyncio.new_event_loop()
+            loop = asyncio.new_event_loop()
             connection = loop.run_until_complete(asyncpg.connect(dsn))
 
             def ranked(text: str) -> Any:

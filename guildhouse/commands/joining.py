@@ -62,8 +62,9 @@ async def look_at(dsn: str) -> None:
     try:
         connection = await asyncpg.connect(dsn, timeout=10)
     except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        why = str(error) or type(error).__name__
         raise NotDone(
-            f"The database of DATABASE_URL ({without_password(dsn)}) cannot be reached: {error or type(error).__name__}. "
+            f"The database of DATABASE_URL ({without_password(dsn)}) cannot be reached: {why}. "
             "Correct the address, or start that PostgreSQL."
         ) from error
     try:

@@ -37,7 +37,7 @@ def on_the_map(before: Any | None, job: Any) -> Mapping[str, float | None]:
 
 async def gazetteer_at_hand() -> None:
     """Load the gazetteer beside other requests, the first time."""
-    if not gazetteer.cache_info().currsize:
+    if not gazetteer.is_loaded:
         await asyncio.to_thread(gazetteer)
 
 

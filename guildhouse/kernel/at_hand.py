@@ -2,6 +2,10 @@
 
 import asyncio
 import gc
+from collections.abc import Callable
+from functools import cache
+from threading import RLock
+from typing import Generic, TypeVar
 
 import structlog
 
@@ -10,7 +14,33 @@ from guildhouse.kernel.manifest import House
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 AFTER = 1.0  # seconds; what is needed before is loaded by whoever needs it
+
+
+class Once(Generic[T]):
+    """What is dear to load is loaded once: who asks while it is loaded waits for it, instead of loading another."""
+
+    def __init__(self, load: Callable[[], T]) -> None:
+        self.__doc__ = load.__doc__
+        self._kept, self._loading = cache(load), RLock()
+
+    def __call__(self) -> T:
+        """The one that is kept, loaded now if it is not yet."""
+        if self.is_loaded:
+            return self._kept()
+        with self._loading:
+            return self._kept()
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether it is there."""
+        return bool(self._kept.cache_info().currsize)
+
+    def forget(self) -> None:
+        """Load it anew the next time."""
+        self._kept.cache_clear()
 
 
 class Loader:

@@ -1,6 +1,6 @@
 """The doors that read: a list, a row, a row as it was. Where nothing changed since, no list is queried."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from time import time
 from typing import Any
 from urllib.parse import urlencode
@@ -51,7 +51,7 @@ async def list_rows(call: Call, resource: Resource[Any]) -> Answer:
     form = choose_format(call.header("accept"), call.param("format"), LIST_FORMATS)
     asked = listing_of(call, resource, call.param("sort"), LIST_PARAMETERS | parameters_of(resource))
     await wait_for_position(call)
-    etag = etag_of_list(call, form, position_of(call, resource, asked))
+    etag = etag_of_list(call, form, position_of(call, nouns_shown(resource, asked)))
     if matches(call.header("if-none-match"), etag):
         return Answer(304, headers={"ETag": etag, "Vary": VARY})
     async with call.server.database.reading() as connection:
@@ -124,10 +124,14 @@ def binding_of(call: Call, resource: Resource[Any]) -> bytes:
     return "\0\0".join([resource.name, *rest]).encode()
 
 
-def position_of(call: Call, resource: Resource[Any], asked: Listing) -> int:
-    """The log's position, as far as this actor sees, over the resources that the answer shows."""
-    shown = [resource.name, *(resource.find.expand[name] for name in asked.selection.expand)]
-    return max(call.server.tail.last(name, call.actor.scopes) for name in shown)
+def nouns_shown(resource: Resource[Any], asked: Listing) -> list[str]:
+    """The nouns of which a list's answer shows rows."""
+    return [resource.name, *(resource.find.expand[name] for name in asked.selection.expand)]
+
+
+def position_of(call: Call, nouns: Iterable[str]) -> int:
+    """The log's position, as far as this actor sees, over the nouns that an answer shows."""
+    return max((call.server.tail.last(name, call.actor.scopes) for name in nouns), default=0)
 
 
 def etag_of_list(call: Call, form: str, position: int, *others: str) -> str:

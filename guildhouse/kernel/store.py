@@ -4,7 +4,7 @@ A write says who and why through the context's note; the triggers of the log do 
 `verb` was already permitted by that verb's own predicate; a plain write is judged by the resource's `May`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import count
 from typing import Any, TypeVar
@@ -22,7 +22,8 @@ from guildhouse.kernel.scopes import MEMBERS, PUBLIC
 R = TypeVar("R", bound=Row)
 # A statement says its own note: the log's triggers run when it ends, after `noted` was read.
 NOTED = "WITH noted AS (SELECT set_config('guildhouse.note', $1, true))"
-ERASED = "SELECT DISTINCT resource, row_id FROM changes WHERE xid = pg_current_xact_id() AND verb = 'erased'"
+ERASED = """SELECT resource, array_agg(DISTINCT row_id) AS row_ids FROM changes
+    WHERE xid = pg_current_xact_id() AND verb = 'erased' GROUP BY resource"""
 
 
 class NotInTrash(Conflict):
@@ -78,26 +79,30 @@ async def purge(ctx: Context, resource: Resource[R], before: R, *, verb: str | N
     if before.deleted_at is None:
         raise NotInTrash
     permit(ctx, resource.may.remove, before, verb)
-    await delete(ctx, resource, before, verb)
+    await delete(ctx, resource, [before], verb)
 
 
-async def erase(ctx: Context, resource: Resource[R], before: R) -> list[tuple[str, str]]:
-    """Delete a row with all that lives by it, and every value of theirs from the log; says which (table, id) they were."""
-    await delete(ctx, resource, before, "erased")
-    gone = await ctx.connection.fetch(ERASED)
-    for each in gone:
+async def erase(ctx: Context, rows: Mapping[Resource[Any], Sequence[Row]]) -> None:
+    """Delete rows with all that lives by them, and every value of theirs from the log.
+
+    All at once: what a transaction has erased before would be looked for in the log again.
+    """
+    for resource, some in rows.items():
+        if some:
+            await delete(ctx, resource, some, "erased")
+    for each in await ctx.connection.fetch(ERASED):
         columns = ctx.house.resources[each["resource"]].columns
-        await changes.forget(ctx.connection, each["resource"], each["row_id"], columns)
-    return [(each["resource"], each["row_id"]) for each in gone]
+        await changes.forget(ctx.connection, each["resource"], each["row_ids"], columns)
 
 
-async def delete(ctx: Context, resource: Resource[R], before: R, verb: str | None) -> None:
-    """Delete a row, and by its foreign keys the rows that live by it; each is a change with this verb."""
-    ctx.xid = await ctx.connection.fetchval(
-        f'{NOTED} DELETE FROM "{resource.name}" USING noted WHERE id = $2 RETURNING pg_current_xact_id()::text',
+async def delete(ctx: Context, resource: Resource[R], rows: Sequence[R], verb: str | None) -> None:
+    """Delete rows, and by their foreign keys the rows that live by them; each is a change with this verb."""
+    xid = await ctx.connection.fetchval(
+        f'{NOTED} DELETE FROM "{resource.name}" USING noted WHERE id = ANY($2) RETURNING pg_current_xact_id()::text',
         ctx.saying(verb),
-        before.id,
+        [each.id for each in rows],
     )
+    ctx.xid = xid or ctx.xid  # none, where all of them went with others before
 
 
 def permit(ctx: Context, may: Predicate, row: Row, verb: str | None) -> None:

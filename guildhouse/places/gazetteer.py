@@ -11,12 +11,13 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from importlib.resources import files
 from itertools import accumulate
 
 import orjson
 
+from guildhouse.kernel.at_hand import Once
 from guildhouse.places.place_names import label_of
 
 KNOWN = 1 << 16  # in the column of regions: this town is meant where only its name is said
@@ -106,7 +107,7 @@ def unwoven(planes: bytes) -> Sequence[int]:
     return found
 
 
-@cache
+@Once
 def gazetteer() -> Gazetteer:
     """The one that ships."""
     return Gazetteer(files("guildhouse.places").joinpath("gazetteer.xz").read_bytes())

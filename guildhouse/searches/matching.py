@@ -218,8 +218,8 @@ async def since(connection: Connection, pos: int, nouns: Iterable[str]) -> list[
 
 async def forget_matches(ctx: Context, records: Iterable[Values]) -> None:
     """Delete matches for good: nothing is left of them to bring back."""
-    for record in records:
-        await store.delete(ctx, search_matches, SearchMatch.of(record), "withdrawn")
+    if matches := [SearchMatch.of(record) for record in records]:
+        await store.delete(ctx, search_matches, matches, "withdrawn")
 
 
 def rows_of(heard: Sequence[Change], name: str) -> dict[str, list[Change]]:

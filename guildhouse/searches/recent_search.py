@@ -4,9 +4,10 @@ A search is heard when it is over (`kernel/searching/heard.py`) and written with
 forgotten is deleted from the row and from the log.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
 from sqlalchemy import ForeignKey, Index, Uuid
@@ -27,6 +28,8 @@ from guildhouse.kernel.shapes import ReadShape
 from guildhouse.kernel.tasks import Schedule, Task, Work
 from guildhouse.kernel.writing import held, perform
 from guildhouse.searches.asking import address_of
+
+Asked: TypeAlias = tuple[str | None, str]  # the person, and the address that runs the search again
 
 MOST, KEPT_DAYS, AT_A_TIME = 50, 30, 200
 LONGEST = 2000  # signs of an address; nobody types what is longer
@@ -113,7 +116,7 @@ async def remember(_server: Server, ctx: Context, heard: Sequence[Heard]) -> Non
     if not keeping:
         return
     addressed = [(each, run_at(ctx.house, each)) for each in found if each.actor_id in keeping]
-    last = {(each.actor_id, address): each for each, address in addressed if len(address) <= LONGEST}
+    last = newest({(each.actor_id, address): each for each, address in addressed if len(address) <= LONGEST})
     records = await ctx.connection.fetch(THERE, list(keeping), [address for _, address in last])
     there = {(record["person_id"], record["address"]): RecentSearch.of(record) for record in records}
     since = min(each.at for each, _ in addressed) - TYPING
@@ -132,6 +135,17 @@ async def remember(_server: Server, ctx: Context, heard: Sequence[Heard]) -> Non
     await forget(ctx, await ctx.connection.fetch(TOO_MANY, list(keeping)))
 
 
+def newest(last: Mapping[Asked, Searched]) -> dict[Asked, Searched]:
+    """The newest of each person, as many as are kept: what would go again at once is not written at all."""
+    kept: Counter[str | None] = Counter()
+    found = []
+    for (person, address), each in sorted(last.items(), key=lambda item: item[1].at, reverse=True):
+        kept[person] += 1
+        if kept[person] <= MOST:
+            found.append(((person, address), each))
+    return dict(reversed(found))
+
+
 def goes_on_from(search: Searched, row: RecentSearch) -> bool:
     """Whether somebody goes on to type what they have searched a moment ago."""
     same = (row.person_id, row.resource, row.query) == (search.actor_id, search.resource, search.query)
@@ -147,15 +161,15 @@ def run_at(house: House, search: Searched) -> str:
 
 async def forget(ctx: Context, records: Sequence[Values]) -> None:
     """Delete searches, from the log as well."""
-    for record in records:
-        await store.erase(ctx, recent_searches, RecentSearch.of(record))
+    if records:
+        await store.erase(ctx, {recent_searches: [RecentSearch.of(record) for record in records]})
 
 
 async def forget_one(call: Call) -> Answer:
     """Forget one search for good."""
 
     async def act(ctx: Context) -> Answer:
-        await store.erase(ctx, recent_searches, await held(call, ctx, recent_searches))
+        await store.erase(ctx, {recent_searches: [await held(call, ctx, recent_searches)]})
         return Answer(204)
 
     return await perform(call, act)

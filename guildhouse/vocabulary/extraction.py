@@ -1,12 +1,12 @@
 """Extraction: the skills that a text speaks of, found in one walk over it (Aho-Corasick), however many there are to find."""
 
 from collections.abc import Iterable
-from functools import cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import ahocorasick
 
+from guildhouse.kernel.at_hand import Once
 from guildhouse.vocabulary.company import in_company
 from guildhouse.vocabulary.folding import folded, tidied
 from guildhouse.vocabulary.skills import Spelling, spellings
@@ -24,7 +24,7 @@ class Mention(NamedTuple):
     spelling: Spelling
 
 
-@cache
+@Once
 def automata() -> tuple[ahocorasick.Automaton, ahocorasick.Automaton]:
     """All spellings, ready to be looked for: those of plain letters, then the others.
 

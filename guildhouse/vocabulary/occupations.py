@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 
+from guildhouse.kernel.at_hand import Once
 from guildhouse.vocabulary import shipped
 from guildhouse.vocabulary.skills import own_name
 from guildhouse.vocabulary.titles import BRACKETS, readings, title_key
@@ -29,7 +29,7 @@ class Register:
     forms: Mapping[str, tuple[str, ...]]
 
 
-@cache
+@Once
 def register() -> Register:
     """The register, out of the shipped facts and the supplement: which of the titles mean one occupation only."""
     facts = shipped.tables()["occupations"]

@@ -1,7 +1,6 @@
 """Synonyms: other phrases for what a phrase of a search means, for titles and for skills, in English and Chinese."""
 
-from functools import cache
-
+from guildhouse.kernel.at_hand import Once
 from guildhouse.vocabulary.occupations import decided, register
 from guildhouse.vocabulary.skills import other_spellings, spelled
 from guildhouse.vocabulary.titles import title_key, words_of
@@ -26,7 +25,7 @@ def same_titles(phrase: str) -> tuple[str, ...]:
     return (*lists().get(key, ()), *register().forms.get(key, ()))
 
 
-@cache
+@Once
 def lists() -> dict[str, tuple[str, ...]]:
     """The lists of titles that mean the same, by each of their titles."""
     every = [tuple(same) for of_one in decided().values() for same in of_one]

@@ -31,7 +31,7 @@ AT_A_TIME = 100  # changes, because all else in the process waits while their te
 
 async def vocabulary_at_hand() -> None:
     """Load the vocabulary beside other requests, the first time."""
-    if not (automata.cache_info().currsize and register.cache_info().currsize):
+    if not (automata.is_loaded and register.is_loaded):
         await asyncio.to_thread(lambda: (automata(), register()))
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, Literal
 
+from guildhouse.kernel.at_hand import Once
 from guildhouse.vocabulary import shipped
 from guildhouse.vocabulary.folding import folded, is_han, tidied
 
@@ -29,7 +30,7 @@ def key_of(text: str) -> str:
     return f"{'' if is_han(words[0]) else ' '}{words}{'' if is_han(words[-1]) else ' '}"
 
 
-@cache
+@Once
 def spellings() -> dict[str, tuple[Spelling, ...]]:
     """All spellings by their keys; the more careful ones last. What the supplement spells, the tables do not."""
     by_key: dict[str, dict[str, Spelling]] = {}
@@ -81,7 +82,7 @@ def skill_named(word: str) -> str | None:
     return next((each.skill for each in found if each.text.lower() == plain), found[0].skill)
 
 
-@cache
+@Once
 def spelled() -> dict[str, tuple[str, ...]]:
     """All spellings of each skill in small letters, its name first."""
     by_skill: dict[str, dict[str, None]] = {}

@@ -297,10 +297,11 @@ def test_names_that_lead_out_are_known(name: str, inside: bool) -> None:
 
 
 async def test_only_admins_take_archives_in(cast: Cast) -> None:
+    before = await cast.server.files.names("arrivals/")  # those of other tests go when their tasks come to it
     sent = await cast.ada.client.post("/v1/arrivals", content=b"PK")
     assert refusal(sent) == (403, "not-yours-to-load")
     assert refusal(await cast.otto.client.post("/v1/arrivals", content=b"")) == (422, "invalid")
-    assert await cast.server.files.names("arrivals/") == []
+    assert set(await cast.server.files.names("arrivals/")) <= set(before)
 
 
 async def test_a_run_that_was_killed_does_nothing_twice(

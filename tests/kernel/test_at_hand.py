@@ -1,14 +1,15 @@
 """At hand: what things are looked up in is there before anybody asks, and nobody notices how it came."""
 
 import asyncio
-from time import monotonic
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic, sleep
 
 import pytest
 from spine import running, until
 
 from guildhouse.app import HOUSE
 from guildhouse.kernel import at_hand
-from guildhouse.kernel.at_hand import Loader
+from guildhouse.kernel.at_hand import Loader, Once
 from guildhouse.kernel.manifest import House, Manifest
 from guildhouse.places.gazetteer import gazetteer
 from guildhouse.vocabulary.extraction import automata
@@ -26,9 +27,9 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_what_the_house_looks_things_up_in_is_loaded() -> None:
     for kept in (gazetteer, automata, register, spelled):
-        kept.cache_clear()
+        kept.forget()
     async with running(Loader(HOUSE).run):
-        await until(lambda: all(kept.cache_info().currsize for kept in (gazetteer, automata, register, spelled)))
+        await until(lambda: all(kept.is_loaded for kept in (gazetteer, automata, register, spelled)))
 
 
 async def test_what_cannot_be_loaded_keeps_nothing_else_from_it() -> None:
@@ -48,3 +49,20 @@ async def test_a_server_that_stops_loads_nothing_more() -> None:
     begun = monotonic()
     await Loader(House((Manifest("one", at_hand=(lambda: done.append("one"),)),))).run(stop)
     assert done == [] and monotonic() - begun < 0.5
+
+
+def test_who_asks_while_it_is_loaded_waits_for_it_instead_of_loading_another() -> None:
+    loaded: list[object] = []
+
+    @Once
+    def slow() -> object:
+        """Slow."""
+        sleep(0.05)
+        loaded.append(object())
+        return loaded[-1]
+
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda _: slow(), range(4)))
+    assert found == loaded * 4
+    slow.forget()
+    assert slow() is not found[0]

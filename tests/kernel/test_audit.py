@@ -42,7 +42,7 @@ async def test_the_digest_does_not_depend_on_the_session(things: Database) -> No
 async def test_an_erased_log_still_verifies_and_says_where(things: Database) -> None:
     row_id = await a_log(things)
     async with things.writing(Note()) as connection:
-        assert await changes.forget(connection, "things", row_id, ["title"]) == 1
+        assert await changes.forget(connection, "things", [row_id], ["title"]) == 1
     async with things.reading() as connection:
         await stamp(connection)
         report = await verify(connection)
@@ -51,7 +51,7 @@ async def test_an_erased_log_still_verifies_and_says_where(things: Database) -> 
 
 async def test_what_was_forgotten_before_it_was_stamped_verifies(things: Database) -> None:
     async with things.writing(Note()) as connection:
-        await changes.forget(connection, "things", await add(connection, "Ada"), ["title"])
+        await changes.forget(connection, "things", [await add(connection, "Ada")], ["title"])
     async with things.reading() as connection:
         await stamp(connection)
         assert (await verify(connection)).erased == [1]

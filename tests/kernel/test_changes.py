@@ -120,8 +120,8 @@ async def test_what_is_forgotten_is_null_in_every_change_of_the_row_and_told_to_
         await touch(connection, row_id, title="Countess", order=1)
         await touch(connection, row_id, order=2)
     async with things.writing(Note(actor="otto")) as connection:
-        assert await changes.forget(connection, "things", row_id, ["title"]) == 2
-        assert await changes.forget(connection, "things", row_id, ["title"]) == 0
+        assert await changes.forget(connection, "things", [row_id], ["title"]) == 2
+        assert await changes.forget(connection, "things", [row_id], ["title"]) == 0
         log = await connection.fetchval(
             "SELECT string_agg(concat(before, after), '') FROM changes WHERE row_id = $1", row_id
         )
@@ -140,7 +140,7 @@ async def test_what_is_forgotten_loses_its_salt_and_nothing_else_does(things: Da
     async with things.writing(Note()) as connection:
         row_id = await add(connection, "Ada")
         await touch(connection, row_id, order=2)
-        await changes.forget(connection, "things", row_id, ["title"])
+        await changes.forget(connection, "things", [row_id], ["title"])
         salts = await connection.fetch("SELECT salt FROM changes ORDER BY seq")
     assert [record["salt"] is None for record in salts] == [True, False, False]
     assert len(salts[1]["salt"]) == 16
@@ -150,7 +150,7 @@ async def test_what_was_purged_can_still_be_forgotten_in_the_sight_of_those_who_
     async with things.writing(Note()) as connection:
         row_id = await add(connection, "Ada", ["members"])
         await connection.execute("DELETE FROM things")
-        assert await changes.forget(connection, "things", row_id, ["title"]) == 2
+        assert await changes.forget(connection, "things", [row_id], ["title"]) == 2
         told = (await changes.of_row(connection, "things", row_id))[0]
     assert (told.verb, told.scopes_after) == ("forgotten", ["members"])
 

@@ -110,12 +110,10 @@ async def test_the_loop_tells_by_itself_goes_on_after_a_fault_and_tells_the_rest
     assert listener.told == [["a"], ["b"]]
 
 
-BEGUN = datetime.now(UTC) + timedelta(hours=1)  # that nothing is too long ago for a slow machine
-
-
 def typed(*texts: str, by: str | None = "ada", **more: Any) -> list[Heard]:
     """What somebody types, a second for each keystroke."""
-    return [Searched("jobs", q, by, 1, 1, 1.0, at=BEGUN + timedelta(seconds=n), **more) for n, q in enumerate(texts)]
+    now = datetime.now(UTC)
+    return [Searched("jobs", q, by, 1, 1, 1.0, at=now + timedelta(seconds=n), **more) for n, q in enumerate(texts)]
 
 
 def counted(batch: Sequence[Heard]) -> list[tuple[str, str | None]]:
@@ -146,7 +144,7 @@ def test_each_person_list_and_filter_has_its_own_searches() -> None:
 
 
 def test_after_a_while_it_is_another_search() -> None:
-    later = replace(typed("nurse")[0], at=BEGUN + heard.TYPING)
+    later = replace(typed("nurse")[0], at=datetime.now(UTC) + 2 * heard.TYPING)
     assert len(counted([*typed("nur"), later])) == 2
 
 

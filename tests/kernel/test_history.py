@@ -200,7 +200,7 @@ async def test_what_was_erased_is_in_no_history_and_not_brought_back(cast: Cast)
     await cast.ada.patch(path, {"phone": "222"})
     await cast.ada.patch(path, {"city": "Tainan"})
     async with cast.server.database.writing(Note(reason="on request")) as connection:
-        await changes.forget(connection, "people", cast.ada.id, ["phone"])
+        await changes.forget(connection, "people", [cast.ada.id], ["phone"])
     await settled(cast)
     entries = await history(cast.ada, path)
     assert "111" not in str(entries) and "222" not in str(entries)

@@ -206,3 +206,16 @@ async def test_a_list_of_them_is_filtered_like_any_other(cast: Cast) -> None:
     await told(cast)
     assert len(ids(await cast.cleo.get("/v1/recent-searches?resource=organizations"))) == 1
     assert len(ids(await cast.cleo.get("/v1/recent-searches?searched_at[within]=1h"))) == 2
+
+
+async def test_of_many_searches_at_once_only_those_that_are_kept_are_ever_written(cast: Cast) -> None:
+    begun = datetime.now(UTC)
+    for n in range(recent_search.MOST * 3):
+        search(cast, cast.cleo, f"{n:03} nurses", at=begun + timedelta(milliseconds=n))
+    async with cast.server.database.reading() as connection:
+        before = await connection.fetchval("SELECT count(*) FROM changes")
+        await told(cast)
+        written = await connection.fetchval("SELECT count(*) FROM changes") - before
+    assert written == recent_search.MOST
+    searched = [each["q"] for each in (await cast.cleo.get("/v1/recent-searches?limit=100")).json()["data"]]
+    assert searched == [f"{n:03} nurses" for n in reversed(range(recent_search.MOST * 2, recent_search.MOST * 3))]

@@ -91,8 +91,9 @@ def test_what_is_shipped_is_what_the_issue_of_the_release_says() -> None:
 
 def test_nothing_is_read_before_somebody_asks() -> None:
     script = "import guildhouse.app, sys; from guildhouse.vocabulary import extraction, occupations, phrases, skills; "
-    script += "print([each.__name__ for each in (extraction.automata, occupations.register, skills.spellings) "
-    script += "if each.cache_info().currsize])"
+    script += (
+        "print([each for each in (extraction.automata, occupations.register, skills.spellings) if each.is_loaded])"
+    )
     made = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
     assert made.stdout.strip() == "[]"
 

@@ -45,10 +45,8 @@ async def erase(call: Call) -> Answer:
     async def act(ctx: Context) -> Answer:
         row: Person = await held(call, ctx, people)
         await check(ctx, row, farewell)
-        for resource in ctx.house.resources.values():
-            for own in await named_rows(ctx, resource, row):
-                await store.erase(ctx, resource, own)
-        await store.erase(ctx, people, row)
+        theirs = {each: await named_rows(ctx, each, row) for each in ctx.house.resources.values() if each is not people}
+        await store.erase(ctx, {**theirs, people: [row]})
         await idempotency.forget(ctx, row.id)
         return Answer(204)
 

@@ -17,6 +17,7 @@ from guildhouse.kernel import store
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import Conflict, Denied, NotFound, invalid
 from guildhouse.kernel.exporting.handing import Handout
+from guildhouse.kernel.exporting.keeping import files_of
 from guildhouse.kernel.i18n import choose_language
 from guildhouse.kernel.may import is_person, signed_in, value_in
 from guildhouse.kernel.operation import anyone_of_the_house, stages_of_work
@@ -130,13 +131,9 @@ async def not_too_many(ctx: Context, before: Takeout | None, after: Takeout) -> 
     """Archives take room: a person has so many, and one being made."""
     if before is not None:
         return
-    found = await ctx.connection.fetchrow(
-        f"SELECT count(*) AS kept, count(*) FILTER (WHERE status IN ('queued', 'running')) AS unfinished "
-        f'FROM "{takeouts.name}" WHERE person_id = $1 AND deleted_at IS NULL',
-        after.person_id,
-    )
-    if found and (found["unfinished"] or found["kept"] >= MOST_KEPT):
-        raise TooManyTakeouts(kept=found["kept"])
+    kept, unfinished = await files_of(ctx, takeouts, after.person_id)
+    if unfinished or kept >= MOST_KEPT:
+        raise TooManyTakeouts(kept=kept)
 
 
 def seen_by(row: Takeout) -> list[str]:

@@ -16,6 +16,7 @@ from guildhouse.kernel import store
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import BadRequest, Conflict, Denied
 from guildhouse.kernel.exporting.encoding import prepared
+from guildhouse.kernel.exporting.keeping import files_of
 from guildhouse.kernel.exporting.wanted import refuse_unseen
 from guildhouse.kernel.i18n import choose_language
 from guildhouse.kernel.may import is_person, signed_in, value_in
@@ -130,13 +131,9 @@ async def not_too_many(ctx: Context, before: Export | None, after: Export) -> No
     """Files take room: one person has so many of them, and so many being made."""
     if before is not None:
         return
-    found = await ctx.connection.fetchrow(
-        f"SELECT count(*) AS kept, count(*) FILTER (WHERE status IN ('queued', 'running')) AS unfinished "
-        f'FROM "{exports.name}" WHERE scopes && $1 AND deleted_at IS NULL',
-        [scope("person", after.person_id)],
-    )
-    if found and (found["unfinished"] >= MOST_UNFINISHED or found["kept"] >= MOST_KEPT):
-        raise TooManyExports(unfinished=found["unfinished"], kept=found["kept"])
+    kept, unfinished = await files_of(ctx, exports, after.person_id)
+    if unfinished >= MOST_UNFINISHED or kept >= MOST_KEPT:
+        raise TooManyExports(unfinished=unfinished, kept=kept)
 
 
 is_owner = is_person("person_id")

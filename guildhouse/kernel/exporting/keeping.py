@@ -11,9 +11,11 @@ from typing import Any, Generic, TypeVar
 
 from guildhouse.kernel import problems, store
 from guildhouse.kernel.actor import HOUSE
+from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import Problem
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.row import Row
+from guildhouse.kernel.scopes import scope
 from guildhouse.kernel.tasks import Schedule, Task, Work
 
 KEPT = timedelta(days=7)
@@ -23,6 +25,18 @@ R = TypeVar("R", bound=Row)
 
 class Stopped(Exception):
     """The file is not wanted any more: its row was cancelled or removed while it was made."""
+
+
+async def files_of(ctx: Context, resource: Resource[Any], person_id: str) -> tuple[int, int]:
+    """How many files a person has of a resource, and how many of them are being made."""
+    found = await ctx.connection.fetchrow(
+        "SELECT count(*), count(*) FILTER (WHERE status IN ('queued', 'running')) "
+        f'FROM "{resource.name}" WHERE scopes && $1 AND person_id = $2 AND deleted_at IS NULL',
+        [scope("person", person_id)],
+        person_id,
+    )
+    assert found
+    return found[0], found[1]
 
 
 def part_name(resource: Resource[Any], row_id: str, number: int) -> str:

@@ -14,7 +14,7 @@ from guildhouse.kernel.formats import EXPORT_FORMATS, MEDIA_TYPES, OWN, choose_f
 from guildhouse.kernel.reading import VARY, wait_for_position
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource
-from guildhouse.kernel.searching.searched_list import wait_for_index
+from guildhouse.kernel.searching.search_answering import wait_for_index
 from guildhouse.kernel.select import fetch_count
 
 COST = 100  # units of the quota of reading: thirty whole lists in a minute

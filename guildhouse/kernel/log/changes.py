@@ -219,33 +219,33 @@ UPDATE changes c SET
     before = (SELECT jsonb_object_agg(key, CASE WHEN key = ANY($3) THEN 'null' ELSE value END) FROM jsonb_each(c.before)),
     after = (SELECT jsonb_object_agg(key, CASE WHEN key = ANY($3) THEN 'null' ELSE value END) FROM jsonb_each(c.after)),
     salt = NULL
-WHERE c.resource = $1 AND c.row_id = $2 AND EXISTS (
+WHERE c.resource = $1 AND c.row_id = ANY($2) AND EXISTS (
     SELECT FROM unnest($3::text[]) f WHERE c.before -> f <> 'null' OR c.after -> f <> 'null')
+RETURNING row_id
 """
 
 FORGOTTEN = """
 INSERT INTO changes (actor, request_id, reason, caused_by, resource, row_id, version, verb, before, after,
     scopes_before, scopes_after)
 SELECT note ->> 'actor', note ->> 'request_id', note ->> 'reason', (note ->> 'caused_by')::bigint,
-    $1, $2, last.version, 'forgotten', blank, blank, last.scopes, last.scopes
+    $1, last.row_id, last.version, 'forgotten', blank, blank, last.scopes, last.scopes
 FROM (SELECT nullif(current_setting('guildhouse.note', true), '')::jsonb AS note) n,
     (SELECT jsonb_object_agg(f, 'null'::jsonb) AS blank FROM unnest($3::text[]) f) b,
-    (SELECT version, coalesce(scopes_after, scopes_before) AS scopes FROM changes
-     WHERE resource = $1 AND row_id = $2 ORDER BY seq DESC LIMIT 1) last
+    (SELECT DISTINCT ON (row_id) row_id, version, coalesce(scopes_after, scopes_before) AS scopes FROM changes
+     WHERE resource = $1 AND row_id = ANY($2) ORDER BY row_id, seq DESC) last
 """
 
 
-async def forget(connection: Connection, resource: str, row_id: str, fields: Collection[str]) -> int:
-    """Erase what the log holds of a row's personal fields; says in how many changes there was something.
+async def forget(connection: Connection, resource: str, row_ids: Collection[str], fields: Collection[str]) -> int:
+    """Erase what the log holds of the personal fields of rows; says in how many changes there was something.
 
     The changes stay, with null in place of the values, and lose their salt, so that nobody can find the values again by
-    trying; the chain of digests still verifies. One more change, `forgotten`, tells the readers and the audit of it.
+    trying; the chain of digests still verifies. One more change of each row, `forgotten`, tells the readers and the audit.
     """
     names = sorted(fields)
     await connection.execute("SELECT set_config('guildhouse.upkeep', 'erase', true)")
-    status = await connection.execute(FORGET, resource, row_id, names)
+    rewritten = await connection.fetch(FORGET, resource, list(row_ids), names)
     await connection.execute("SELECT set_config('guildhouse.upkeep', '', true)")
-    rewritten = int(status.removeprefix("UPDATE "))
     if rewritten:
-        await connection.execute(FORGOTTEN, resource, row_id, names)
-    return rewritten
+        await connection.execute(FORGOTTEN, resource, list({record["row_id"] for record in rewritten}), names)
+    return len(rewritten)

@@ -166,6 +166,31 @@ async def first(*events: asyncio.Event, within: float) -> None:
             wait.cancel()
 
 
+async def keep_up(
+    wake: Wake,
+    stop: asyncio.Event,
+    poll: float,
+    catch_up: Callable[[], Awaitable[None]],
+    failed: Callable[[Exception, int], Awaitable[None]],
+) -> None:
+    """Catch up whenever the log has news, and at least every `poll` seconds, until stopped. Nothing else ends it.
+
+    After a fault, `failed` is told of it and the how-many-eth in a row it is; then it is tried again, later each time.
+    """
+    news, in_a_row = wake.stamped.event(), 0
+    with tied(news, stop):
+        while not stop.is_set():
+            news.clear()
+            try:
+                await catch_up()
+                in_a_row = 0
+                await first(news, within=poll)
+            except Exception as error:
+                in_a_row += 1
+                await failed(error, in_a_row)
+                await first(stop, within=backoff(in_a_row))
+
+
 def backoff(failures: int, longest: float = 10.0) -> float:
     """Seconds to wait after so many failures in a row: doubling from 0.1, a random part of it off."""
     return min(longest, 0.05 * 2.0 ** min(failures, 16)) * random.uniform(0.5, 1)  # noqa: S311 - not a secret

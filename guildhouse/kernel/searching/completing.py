@@ -8,8 +8,9 @@ import sqlalchemy as sa
 from tantivy import Query
 
 from guildhouse.kernel.filters import values_known
+from guildhouse.kernel.searching.in_sight import rows_in_sight
 from guildhouse.kernel.searching.index_schema import Noun
-from guildhouse.kernel.searching.query_building import all_of, beginning_with, rows_seen
+from guildhouse.kernel.searching.query_building import all_of, beginning_with
 from guildhouse.kernel.searching.search_index import SearchIndex
 from guildhouse.kernel.searching.tokens import whole
 
@@ -21,7 +22,7 @@ Suggestion = dict[str, Any]
 
 def complete(index: SearchIndex, scopes: Collection[str], text: str, limit: int) -> list[Suggestion]:
     """What continues this text: titles that have its words, and values of columns that begin with it."""
-    seen = rows_seen(index.schema.built, index.schema.noun, scopes)
+    seen = rows_in_sight(index, scopes)
     completion = Completion(index, seen, text.strip()[:MOST_LETTERS], limit)
     return [*completion.titles(), *completion.values()] if completion.text else []
 

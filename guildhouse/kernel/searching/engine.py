@@ -15,7 +15,7 @@ from guildhouse.kernel.searching.answers import Answers
 from guildhouse.kernel.searching.index_schema import SearchSchema, schema_of
 from guildhouse.kernel.searching.index_set import IndexSet
 from guildhouse.kernel.searching.ranking import Rankings
-from guildhouse.kernel.searching.search_index import SearchIndex
+from guildhouse.kernel.searching.search_index import SearchIndex, in_thread
 
 T = TypeVar("T")
 
@@ -75,12 +75,10 @@ class Engine:
             return []
         chosen = [indexes.indexes[noun] for noun in nouns]
         try:
-            return await asyncio.wait_for(asyncio.to_thread(lambda: [search(each) for each in chosen]), BUDGET)
+            return await asyncio.wait_for(in_thread(lambda: [search(each) for each in chosen]), BUDGET)
         except TimeoutError as error:
             raise SearchTooSlow(BUDGET) from error
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:
+        except Exception as error:
             if not is_broken(error):
                 raise
             log.exception("search.index_broken", error=repr(error))
@@ -89,10 +87,10 @@ class Engine:
             return []
 
 
-def is_broken(error: BaseException) -> bool:
-    """Whether an error says that the files of an index are damaged: tantivy raises ValueError for that, too, or panics."""
+def is_broken(error: Exception) -> bool:
+    """Whether an error says that the files of an index are damaged: tantivy raises ValueError for that, too."""
     if isinstance(error, ConnectionError | TimeoutError | gaierror):
         return False  # of the database
     if isinstance(error, ValueError):
         return not str(error).startswith(OF_THE_QUESTION)
-    return isinstance(error, OSError) or type(error).__name__ == "PanicException"
+    return isinstance(error, OSError)

@@ -11,6 +11,7 @@ from tantivy import Query
 
 from guildhouse.kernel.actor import Actor
 from guildhouse.kernel.db import Connection
+from guildhouse.kernel.fields import Selection
 from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.pages import Cursor, CursorMismatch
 from guildhouse.kernel.resource import Resource
@@ -79,6 +80,13 @@ class Finding:
         """Whether the rows asked for can be in the index: the trash is not."""
         return LIVE in self.listing.where
 
+    @property
+    def read(self) -> Selection:
+        """What is read of each row: the fields that are answered, and the text in which words are to be highlighted."""
+        selection = self.listing.selection
+        text = self.resource.find.text if self.sought.highlights else ()
+        return replace(selection, fields=tuple(dict.fromkeys(("id", *selection.fields, *text))))
+
     async def find(self) -> Found:
         """The page. Raises `SearchTooSlow`, and `CursorMismatch` for a cursor that was given with, or without an index."""
         if not self.is_in_index or self.engine.indexes is None:
@@ -120,7 +128,8 @@ class Finding:
 
     async def find_without_index(self) -> Found:
         """The page as the database finds it, in the list's own order."""
-        listing = replace(self.listing, where=(*self.listing.where, self.in_database()))
+        where = (*self.listing.where, self.in_database())
+        listing = replace(self.listing, where=where, selection=self.read)
         page = fetch_page(self.connection, self.resource, self.actor, listing)
         return Found(await within_budget(page, PATIENCE))
 
@@ -158,10 +167,7 @@ class Finding:
 
     async def rows_by_id(self, ids: Sequence[str]) -> dict[str, asyncpg.Record]:
         """Those of the rows that the actor sees and that fulfil all conditions, by id."""
-        columns = columns_for(self.resource, self.listing.selection, self.listing.order)
-        if columns != "*":
-            text = [f'"{name}"' for name in self.resource.find.text] if self.sought.highlights else []
-            columns = ", ".join(dict.fromkeys(['"id"', *columns.split(", "), *text]))
+        columns = columns_for(self.resource, self.read, self.listing.order)
         where = (with_ids(ids), visible(self.actor), *self.listing.where)
         sql, values = statement(self.resource, columns, where, self.listing.around)
         records = await within_budget(self.connection.fetch(numbered(sql), *values))

@@ -17,13 +17,13 @@ import structlog
 from guildhouse.kernel.db import Connection, Database
 from guildhouse.kernel.log import changes
 from guildhouse.kernel.log.changes import Change, Head
-from guildhouse.kernel.log.wake import Wake, backoff, first, tied
+from guildhouse.kernel.log.wake import Wake, keep_up
 from guildhouse.kernel.row import Values
 from guildhouse.kernel.searching.engine import Engine, is_broken
 from guildhouse.kernel.searching.index_schema import Noun
 from guildhouse.kernel.searching.index_set import IndexSet, Rows
 from guildhouse.kernel.searching.search_document import documents_of
-from guildhouse.kernel.searching.search_index import BUILDING, READY, SearchIndex, Stand, remove_files
+from guildhouse.kernel.searching.search_index import BUILDING, READY, SearchIndex, Stand, in_thread, remove_files
 
 log = structlog.get_logger(__name__)
 
@@ -46,23 +46,7 @@ class IndexFollower:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Follow until stopped. Nothing else ends it: an index that fails is given up, and another one is built."""
-        news, in_a_row = self._wake.stamped.event(), 0
-        with tied(news, stop):
-            while not stop.is_set():
-                news.clear()
-                try:
-                    await self.catch_up()
-                    in_a_row = 0
-                    await first(news, within=POLL)
-                except asyncio.CancelledError:
-                    raise
-                except BaseException as error:  # tantivy panics with what is no Exception
-                    if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-                        raise
-                    in_a_row += 1
-                    log.warning("search.interrupted", error=repr(error), in_a_row=in_a_row)
-                    await self.give_up(error)
-                    await first(stop, within=backoff(in_a_row))
+        await keep_up(self._wake, stop, POLL, self.catch_up, self.give_up)
         await self.close()
 
     async def catch_up(self) -> None:
@@ -72,7 +56,7 @@ class IndexFollower:
         if self._index and self._engine.indexes is None:
             raise OSError("a search found the index damaged")
         if self._index and self._engine.epoch != end.epoch:
-            await asyncio.to_thread(self._index.close)
+            await in_thread(self._index.close)
             self._index = None
         if self._index is None and self._building is None:
             await self.open(end)
@@ -80,7 +64,7 @@ class IndexFollower:
         if self._index and self._index.claim():
             await self.go_on(self._index, end)
         elif self._index:
-            await asyncio.to_thread(self._index.reload)
+            await in_thread(self._index.reload)
             await self.look_on(self._index, end)
 
     async def go_on(self, index: IndexSet, end: Head) -> None:
@@ -94,7 +78,7 @@ class IndexFollower:
             begun = monotonic()
             if rows:
                 stands = (Stand(end.epoch, self._engine.pos, READY), Stand(end.epoch, pos, READY))
-                await asyncio.to_thread(index.take_in, rows, *stands)
+                await in_thread(index.take_in, rows, *stands)
             self._engine.stands_at(index, end.epoch, pos)
             if rows:
                 await asyncio.sleep(max(REST, min(LONGEST_REST, monotonic() - begun)))
@@ -130,7 +114,7 @@ class IndexFollower:
         """Open the newest index that fits; where there is none, none."""
         for place in self.places(end.epoch):
             with suppress(ValueError, OSError):
-                found = await asyncio.to_thread(IndexSet, self._engine.schema, place)
+                found = await in_thread(IndexSet, self._engine.schema, place)
                 stand = found.stand
                 if found.is_ready and stand and stand.pos <= end.pos:
                     self._index = found
@@ -163,19 +147,19 @@ class IndexFollower:
         if stand is None or stand.epoch != end.epoch:
             return  # of a log that was exchanged while it was built
         if self._index:
-            await asyncio.to_thread(self._index.close)
+            await in_thread(self._index.close)
         self._index = built
         self._engine.stands_at(built, stand.epoch, stand.pos)
         for each in self._place.glob("*-*-*"):
             if each != built.path:
-                await asyncio.to_thread(remove_files, each)
+                await in_thread(remove_files, each)
 
     async def build(self, end: Head) -> IndexSet:
         """A new index of all rows, in a directory of its own; it has the log up to where that was at the beginning."""
         newest = next(iter(self.places(end.epoch)), None)
         number = int(newest.name.rpartition("-")[2]) + 1 if newest else 1
         place = self._place / f"{self._engine.schema.digest}-{end.epoch}-{number}"
-        index = await asyncio.to_thread(IndexSet, self._engine.schema, place)
+        index = await in_thread(IndexSet, self._engine.schema, place)
         if not index.claim():
             return await self.wait_for_other(index)
         rows = 0
@@ -191,26 +175,27 @@ class IndexFollower:
         while True:
             async with self._database.reading() as connection:
                 records = await connection.fetch(sql, last)
-            await asyncio.to_thread(add, index, noun, records)
+            await in_thread(add, index, noun, records)
             rows += len(records)
             if len(records) < ROWS:
-                await asyncio.to_thread(index.commit, Stand(end.epoch, end.pos, READY))
+                await in_thread(index.commit, Stand(end.epoch, end.pos, READY))
                 return rows
             last = records[-1]["id"]
             if rows % COMMIT_ROWS < ROWS:
-                await asyncio.to_thread(index.commit, Stand(end.epoch, end.pos, BUILDING))
+                await in_thread(index.commit, Stand(end.epoch, end.pos, BUILDING))
 
     async def wait_for_other(self, index: IndexSet) -> IndexSet:
         """Another process of this node builds it: wait until it has, or until it has ended before."""
         while not index.is_ready and not index.claim():
             await asyncio.sleep(POLL)
-            await asyncio.to_thread(index.reload)
+            await in_thread(index.reload)
         if not index.is_ready:
             raise OSError(f"nobody finished {index.path}")
         return index
 
-    async def give_up(self, error: BaseException) -> None:
+    async def give_up(self, error: Exception, in_a_row: int) -> None:
         """After a fault: of the database it is nothing to the index; else the index may be what is wrong."""
+        log.warning("search.interrupted", error=repr(error), in_a_row=in_a_row)
         building, self._building = self._building, None
         if building:
             building.cancel()
@@ -218,7 +203,7 @@ class IndexFollower:
             index, self._index = self._index, None
             self._engine.stands_at(None, "", 0)
             if index:
-                await asyncio.to_thread(index.remove)
+                await in_thread(index.remove)
 
     async def close(self) -> None:
         """Let go of everything."""
@@ -227,7 +212,7 @@ class IndexFollower:
             with suppress(BaseException):
                 await self._building
         if self._index:
-            await asyncio.to_thread(self._index.close)
+            await in_thread(self._index.close)
 
 
 def add(index: SearchIndex, noun: Noun, records: Sequence[Values]) -> None:

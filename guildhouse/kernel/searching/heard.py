@@ -23,6 +23,7 @@ from guildhouse.kernel.log.readers.reader import is_passing
 from guildhouse.kernel.log.wake import first
 
 if TYPE_CHECKING:
+    from guildhouse.kernel.answer import Answer
     from guildhouse.kernel.request import Call
     from guildhouse.kernel.server import Server
 
@@ -147,14 +148,18 @@ def settled(batch: Sequence[Heard], latest: Latest) -> tuple[Sequence[Heard], La
     return list(kept.values()), newest
 
 
-def hear_search(call: "Call", resource: str | None, begun: float, found: int | None, shown: int) -> None:
-    """Remember a search that is answered. What looks for no words is none, and a later page is of the same search."""
+def hear_search(call: "Call", resource: str | None, begun: float, answer: "Answer") -> None:
+    """Remember a search that is answered. What looks for no words is none, and a later page is of the same search.
+
+    Nor is it one again where the client has the answer already.
+    """
     q = (call.param("q") or "").strip()
-    if not q or call.param("cursor"):
+    if not q or call.param("cursor") or answer.status != 200:
         return
+    found = int(answer.headers["Total-Count"]) if "Total-Count" in answer.headers else None
     query = {name: value for name, value in call.query if name not in OF_THE_ANSWER}
     milliseconds = (perf_counter() - begun) * 1000
-    call.server.ear.hear(Searched(resource, q, call.actor.id, found, shown, milliseconds, query))
+    call.server.ear.hear(Searched(resource, q, call.actor.id, found, answer.rows, milliseconds, query))
 
 
 class EarLoop:

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from rapidfuzz.distance import OSA
@@ -34,6 +36,12 @@ class Marked:
         """Whether a stem may be what was meant by one that was mistyped."""
         return any(OSA.distance(said, each, score_cutoff=errors_in(each)) <= errors_in(each) for each in self.mistyped)
 
+    @cached_property
+    def word(self) -> re.Pattern[str]:
+        """A word of a text without accents that may be one to mark: it begins like one of them. The others are many."""
+        starts = [*map(start_of, self.stems), *(start_of(phrase[0]) for phrase in self.phrases), *self.begins]
+        return re.compile(rf"(?<![^\W_])(?:{'|'.join(sorted(set(starts))) or '(?!)'})[^\W_]*[+#]*", re.IGNORECASE)
+
 
 def marked(asked: Asked, synonyms: Synonyms = no_synonyms, mistyped: Iterable[str] = ()) -> Marked:
     """What is marked for a query: its words, other ways to say them, and what may be meant by mistyped ones."""
@@ -63,7 +71,9 @@ def highlight(text: Any, marks: Marked) -> dict[str, Any] | None:
     said = BETWEEN.join(text) if isinstance(text, list) else text
     if not said:
         return None
-    places = sorted({place for start, part in parts_in(text) for place in places_of(part, marks, start)})
+    places = sorted(
+        {(start + low, start + high) for start, part in parts_in(text) for low, high in places_of(part, marks)}
+    )
     if not places:
         return None
     start = begin_of(said, places[0][0])
@@ -83,22 +93,33 @@ def parts_in(text: Any) -> Iterator[tuple[int, str]]:
         start += len(each) + len(BETWEEN)
 
 
-def places_of(text: str, marks: Marked, start: int = 0) -> Iterator[tuple[int, int]]:
-    """Where the words stand, in a text that begins at `start`."""
-    words = [(found[0].lower(), (start + found.start(), start + found.end())) for found in WORD.finditer(text)]
-    said = [stem(word) for word, _ in words]
-    for n, (word, span) in enumerate(words):
-        is_said = said[n] in marks.stems or (marks.begins and word.startswith(marks.begins))
-        if is_said or marks.comes_near(said[n]):
-            yield span
+def places_of(text: str, marks: Marked) -> Iterator[tuple[int, int]]:
+    """Where the words stand in an item or paragraph."""
+    for found in (marks.word if text.isascii() and not marks.mistyped else WORD).finditer(text):
+        word = found[0].lower()
+        said = stem(word)
+        if said in marks.stems or (marks.begins and word.startswith(marks.begins)) or marks.comes_near(said):
+            yield found.span()
         for phrase in marks.phrases:
-            if said[n] == phrase[0] and tuple(said[n : n + len(phrase)]) == phrase:
-                yield span[0], words[n + len(phrase) - 1][1][1]
+            if said == phrase[0] and (end := end_of_phrase(text, found.start(), phrase)):
+                yield found.start(), end
     if marks.runs and HAN.search(text):
         folded = simplified(text)
         same = folded if len(folded) == len(text) else text
         for run in marks.runs:
-            yield from ((start + found.start(), start + found.end()) for found in re.finditer(re.escape(run), same))
+            yield from (found.span() for found in re.finditer(re.escape(run), same))
+
+
+def start_of(stem_: str) -> str:
+    """A pattern of how every word of a stem begins: `cry` and `dying` have `cri` and `die`."""
+    start = stem_[: max(1, min(3, len(stem_) - 1))]
+    return "".join("[iy]" if each in "iy" else re.escape(each) for each in start)
+
+
+def end_of_phrase(text: str, start: int, phrase: Sequence[str]) -> int | None:
+    """Where a phrase ends that stands at a place; None where it does not."""
+    words = list(islice(WORD.finditer(text, start), len(phrase)))
+    return words[-1].end() if [stem(each[0].lower()) for each in words] == list(phrase) else None
 
 
 def begin_of(text: str, place: int) -> int:

@@ -27,8 +27,9 @@ from guildhouse.kernel.manifest import House
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.searching.tokens import RAW, STEMS, WHOLE
 
-LAYOUT = 2  # of the index's files: one more, and every index is built anew
+LAYOUT = 3  # of the index's files: one more, and every index is built anew
 KEY, SCOPES, CIRCLE, EYES = "key", "scopes", "circle", "eyes"
+HIDDEN = "~hidden"  # no scope: what is not public has it among its scopes
 HIGH, LOW, CURSOR = "high", "low", "cursor"
 
 Sort = Literal["word", "number", "whole"]

@@ -13,7 +13,8 @@ from math import log1p
 from tantivy import Occur, Query, Schema
 
 from guildhouse.kernel.manifest import Synonyms
-from guildhouse.kernel.searching.index_schema import CIRCLE, EYES, SCOPES, Noun
+from guildhouse.kernel.searching.in_sight import Clause, found_in_sight, must, rows_in_sight
+from guildhouse.kernel.searching.index_schema import Noun
 from guildhouse.kernel.searching.search_index import SearchIndex
 from guildhouse.kernel.searching.search_query import Asked, Term, said_together
 from guildhouse.kernel.searching.tokens import errors_in, stems
@@ -24,10 +25,7 @@ SHORT = 2.0  # times as much as that where few words are asked for: then they ar
 NEIGHBOURS = 0.1  # two words of the query that follow one another in a title
 MEANT = 0.9  # a synonym counts less than the word
 MISTYPED = 0.5
-FEW_SCOPES = 12  # up to so many, a union of terms is quicker than a set of them
 LONGEST_PHRASE = 4  # words of what may have a synonym
-
-Clause = tuple[Occur, Query]
 
 
 def no_synonyms(_phrase: str) -> Sequence[str]:
@@ -57,24 +55,16 @@ class QueryBuilder:
         self, asked: Asked, scopes: Collection[str], filters: Sequence[Query] = (), *, any_word: bool = False
     ) -> Query:
         """The query whose score says how well a row fits."""
-        clauses = [*self.limits(scopes, filters), *self.words(asked, any_word=any_word)]
-        return Query.boolean_query(clauses)
+        return found_in_sight(self.index, scopes, [*map(must, filters), *self.words(asked, any_word=any_word)])
 
     def counted(
         self, asked: Asked | None, scopes: Collection[str], filters: Sequence[Query], *, any_word: bool
     ) -> Query:
         """The query that only says which rows are found: for counting."""
         if asked is None:
-            seen = rows_seen(self.schema, self.noun, scopes)
-            return all_of([seen, *filters])
-        return Query.boolean_query(
-            [*self.limits(scopes, filters), *self.words(asked, any_word=any_word, favouring=False)]
-        )
-
-    def limits(self, scopes: Collection[str], filters: Sequence[Query]) -> list[Clause]:
-        """What no row may fail, and what gives no score: sight, filters."""
-        must = [*text_seen(self.schema, self.noun, scopes), *filters]
-        return [(Occur.Must, Query.const_score_query(each, 0.0)) for each in must]
+            return all_of([rows_in_sight(self.index, scopes), *filters])
+        words = self.words(asked, any_word=any_word, favouring=False)
+        return found_in_sight(self.index, scopes, [*map(must, filters), *words])
 
     def words(self, asked: Asked, *, any_word: bool, favouring: bool = True) -> Iterator[Clause]:
         """The words: so many of those needed, none that is excluded, and what else makes a row come earlier."""
@@ -229,35 +219,14 @@ def loosened(terms: Sequence[Term]) -> list[Term]:
     return found
 
 
-def text_seen(schema: Schema, noun: Noun, scopes: Collection[str]) -> list[Query]:
-    """The documents of a noun whose text somebody sees: the row, and where it has an audience of its own, that."""
-    return [seen_by(schema, scopes), *([seen_by(schema, scopes, EYES)] if noun.split else [])]
-
-
 def all_of(queries: Sequence[Query]) -> Query:
     """What all of these find."""
     return Query.boolean_query([(Occur.Must, each) for each in queries])
 
 
-def rows_seen(schema: Schema, noun: Noun, scopes: Collection[str]) -> Query:
-    """The rows of a noun that somebody sees, each once: without the documents of what not all see of them."""
-    seen = seen_by(schema, scopes)
-    if not noun.split:
-        return seen
-    circle = Query.term_query(schema, CIRCLE, noun.name, "basic")
-    return Query.boolean_query([(Occur.Must, seen), (Occur.MustNot, circle)])
-
-
-def seen_by(schema: Schema, scopes: Collection[str], field_: str = SCOPES) -> Query:
-    """The one test of sight, in the index."""
-    if len(scopes) <= FEW_SCOPES:
-        return Query.boolean_query([(Occur.Should, Query.term_query(schema, field_, each, "basic")) for each in scopes])
-    return Query.term_set_query(schema, field_, list(scopes))
-
-
 def beginning_with(schema: Schema, name: str, words: Sequence[str]) -> Query:
     """All of these whole words, of which the last one may go on."""
     *before, last = words
-    begins = last.replace("+", r"\+").replace("#", r"\#")  # a word has no other signs of a regular expression
     parts = [Query.term_query(schema, name, each, "basic") for each in before]
-    return all_of([*parts, Query.regex_query(schema, name, f"{begins}.*")])
+    begins = Query.fuzzy_term_query(schema, name, last, distance=0, prefix=True)  # a pattern would be compiled first
+    return all_of([*parts, begins])

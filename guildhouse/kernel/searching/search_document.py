@@ -7,6 +7,7 @@ from uuid import UUID
 from tantivy import Document
 
 from guildhouse.kernel.row import Values
+from guildhouse.kernel.searching.in_sight import listed_under
 from guildhouse.kernel.searching.index_schema import CIRCLE, EYES, HIGH, KEY, LOW, SCOPES, Noun, as_indexed
 from guildhouse.kernel.searching.tokens import parts, signs, spaced
 
@@ -48,7 +49,7 @@ def document(noun: Noun, record: Values, columns: Sequence[str]) -> Document:
     made.add_text(KEY, record["id"])
     made.add_unsigned(HIGH, number >> 64)
     made.add_unsigned(LOW, number & HALF)
-    for scope in record["scopes"]:
+    for scope in listed_under(record["scopes"]):
         made.add_text(SCOPES, scope)
     add_text(made, noun, record, columns)
     add_values(made, noun, record)

@@ -9,7 +9,7 @@ from guildhouse.kernel.answer import Answer
 from guildhouse.kernel.door import Door
 from guildhouse.kernel.errors import BadRequest
 from guildhouse.kernel.fields import Selection
-from guildhouse.kernel.formats import dumps
+from guildhouse.kernel.formats import JSON, dumps
 from guildhouse.kernel.may import anyone
 from guildhouse.kernel.pages import parse_limit, parse_sort
 from guildhouse.kernel.request import Call
@@ -19,10 +19,10 @@ from guildhouse.kernel.searching.finding import DATABASE, INDEX, Finding, Found
 from guildhouse.kernel.searching.heard import hear_search
 from guildhouse.kernel.searching.index_schema import Noun
 from guildhouse.kernel.searching.search_answer import hits, notice, spelled_right
+from guildhouse.kernel.searching.search_answering import etag_of_search, kept_or_made, wait_for_index
 from guildhouse.kernel.searching.search_index import SearchIndex
 from guildhouse.kernel.searching.search_query import parse_query
 from guildhouse.kernel.searching.search_shapes import SearchResults, Suggestions
-from guildhouse.kernel.searching.searched_list import wait_for_index
 from guildhouse.kernel.searching.sought import Sought
 from guildhouse.kernel.select import LIVE, Listing, rendered
 
@@ -51,22 +51,31 @@ def nouns_of(call: Call) -> list[Noun]:
 
 
 async def search(call: Call) -> Answer:
-    """Search all nouns at once. What is nearly the same is told only where nobody has written the words themselves."""
+    """Search all nouns at once."""
     begun = perf_counter()
     nouns, limit, text = asked_of(call)
     await wait_for_index(call)
+    etag = etag_of_search(call, [noun.name for noun in nouns], JSON)
+    answer = await kept_or_made(call, etag, lambda: found_answer(call, nouns, text, limit))
+    hear_search(call, None, begun, answer)
+    return answer
+
+
+async def found_answer(call: Call, nouns: Sequence[Noun], text: str, limit: int) -> Answer:
+    """What is found, noun by noun. What is nearly the same is told only where nobody has written the words themselves."""
     looked = [await search_noun(call, noun, text, limit) for noun in nouns]
     as_written = [each for each in looked if each[1].ranking and each[1].ranking.hits and not each[1].ranking.mistyped]
     meant = None if as_written else await meant_in_any([(finding, found) for finding, found, _ in looked])
     groups = [told for *_, told in as_written or looked]
     full = sorted((each for each in groups if each["hits"]), key=lambda each: -each["hits"][0]["score"])
     totals = [each["total"] for each in groups]
-    found_in_all = None if None in totals else sum(totals)
-    hear_search(call, None, begun, found_in_all, sum(len(each["hits"]) for each in groups))
     engine = DATABASE if any(found.engine == DATABASE for _, found, _ in looked) else INDEX
     why = notice("building", call.language) if engine == DATABASE else None
     body = {"data": full, "did_you_mean": meant, "engine": engine, "notice": why}
-    return Answer(200, dumps(body), headers={"Cache-Control": "private, no-store"})
+    headers = {"Cache-Control": "private, no-cache"}
+    if None not in totals:
+        headers["Total-Count"] = str(sum(totals))
+    return Answer(200, dumps(body), headers=headers, rows=sum(len(each["hits"]) for each in groups))
 
 
 async def meant_in_any(looked: Sequence[tuple[Finding, Found]]) -> str | None:
@@ -104,13 +113,18 @@ def told_hit(noun: Noun, row: Mapping[str, Any] | Any, hit: Mapping[str, Any]) -
 async def suggest(call: Call) -> Answer:
     """What may be about to be typed."""
     nouns, limit, text = asked_of(call)
+    await wait_for_index(call)
+    names = [noun.name for noun in nouns]
 
     def look_up(index: SearchIndex) -> Sequence[Suggestion]:
         return complete(index, call.actor.scopes, text, limit)
 
-    found = await call.server.search.run_each([noun.name for noun in nouns], look_up)
-    told = likeliest((each for suggestions in found for each in suggestions), text)
-    return Answer(200, dumps({"data": told}), headers={"Cache-Control": "private, max-age=30"})
+    async def suggested() -> Answer:
+        found = await call.server.search.run_each(names, look_up)
+        told = likeliest((each for suggestions in found for each in suggestions), text)
+        return Answer(200, dumps({"data": told}), headers={"Cache-Control": "private, max-age=30"})
+
+    return await kept_or_made(call, etag_of_search(call, names, JSON), suggested)
 
 
 def search_doors(host: Resource[Any]) -> tuple[Door, ...]:

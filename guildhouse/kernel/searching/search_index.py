@@ -4,6 +4,7 @@ The position of the log that the index has come to is a document of the index it
 it stands for: whatever kills the process, the index and its position agree.
 """
 
+import asyncio
 import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from tantivy import Document, Index, IndexWriter, Order, Query, Searcher
 
-from guildhouse.kernel.searching.index_schema import CURSOR, HIGH, KEY, LOW, NounSchema
+from guildhouse.kernel.searching.index_schema import CURSOR, HIDDEN, HIGH, KEY, LOW, SCOPES, NounSchema
 from guildhouse.kernel.searching.tokens import analyzers
 
 T = TypeVar("T")
@@ -24,6 +25,10 @@ T = TypeVar("T")
 NICENESS = 10
 HEAP = 32_000_000  # bytes that a writer gathers before it writes a segment
 READY, BUILDING = "ready", "building"
+
+
+class IndexDamaged(OSError):
+    """Tantivy panicked over the files of an index."""
 
 
 class Hit(NamedTuple):
@@ -110,6 +115,7 @@ class SearchIndex:
         mark = Document()
         mark.add_text(KEY, CURSOR)
         mark.add_text(CURSOR, stand.text())
+        mark.add_text(SCOPES, HIDDEN)
         with self._writing:
             self.write([CURSOR], [mark])
             assert self._writer
@@ -151,6 +157,16 @@ class SearchIndex:
     def let_go(self) -> None:
         """Let go of the writer without waiting for anything."""
         self._writer = None
+
+
+async def in_thread(work: Callable[..., T], *args: Any) -> T:
+    """What is done with an index, in a thread. Raises `IndexDamaged` where tantivy panics, which is no Exception."""
+    try:
+        return await asyncio.to_thread(work, *args)
+    except BaseException as error:
+        if type(error).__name__ == "PanicException":
+            raise IndexDamaged(str(error)) from error
+        raise
 
 
 def remove_files(path: Path) -> None:

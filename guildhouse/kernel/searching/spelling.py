@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from rapidfuzz.distance import OSA
 from tantivy import Query
 
-from guildhouse.kernel.searching.query_building import all_of, text_seen
+from guildhouse.kernel.searching.in_sight import text_in_sight
 from guildhouse.kernel.searching.search_index import SearchIndex
 from guildhouse.kernel.searching.tokens import errors_in, stem, whole
 
@@ -15,7 +15,7 @@ LOOKED_AT = 5_000  # words that begin alike
 
 def did_you_mean(index: SearchIndex, scopes: Collection[str], text: str, words: Sequence[str]) -> str | None:
     """The text with these words of it as others wrote them; None where no word comes near."""
-    seen = all_of(text_seen(index.schema.built, index.schema.noun, scopes))
+    seen = text_in_sight(index, scopes)
     meant = text
     for word in words:
         nearest = min(near(index, seen, word), default=None)

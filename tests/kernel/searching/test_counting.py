@@ -64,8 +64,6 @@ async def test_the_database_counts_the_same_as_the_index(cast: Cast, query: str)
 
 async def test_nothing_is_told_in_the_counts_of_rows_out_of_sight(cast: Cast) -> None:
     organization = await opened(cast, JOBS)
-    await cast.ada.post(
-        "/v1/jobs", {"organization_id": organization["id"], "title": "Spy", "country": "XX"[:0] or "RU"}
-    )
+    await cast.ada.post("/v1/jobs", {"organization_id": organization["id"], "title": "Spy", "country": "RU"})
     body = await found(cast.nobody, "facets=country")
     assert "RU" not in counts(body, "country")

@@ -340,3 +340,14 @@ async def test_what_is_near_is_looked_for_among_all_hits_and_not_only_among_the_
     assert set(await titles(cast.nobody, f"q=engineer&{near}")) == wanted
     body = await found(cast.nobody, f"q=engineer&{near}&facets=workplace&limit=1")
     assert sum(each["count"] for each in body["search"]["facets"]["workplace"]) == ("remote" in near)
+
+
+async def test_words_are_highlighted_in_the_trash_too_and_in_columns_that_are_not_answered(cast: Cast) -> None:
+    await opened(cast, JOBS)
+    (watch,) = (await found(cast.ada, "q=watch"))["data"]
+    gone = await cast.ada.delete(f"/v1/jobs/{watch['id']}")
+    assert gone.status_code == 204, gone.text
+    body = await found(cast.ada, "q=watch&trash=only&highlights=true&fields=city")
+    assert body["data"] == [{"city": None}]
+    assert body["search"]["hits"][0]["id"] == watch["id"]
+    assert body["search"]["hits"][0]["highlights"]["title"]["marks"] == [[6, 11]]

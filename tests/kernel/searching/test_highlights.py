@@ -1,7 +1,13 @@
 """Where the words stand in a text."""
 
-from guildhouse.kernel.searching.highlights import SNIPPET, highlight, marked
+import re
+
+import pytest
+
+from guildhouse.kernel.searching.highlights import SNIPPET, Marked, highlight, marked
 from guildhouse.kernel.searching.search_query import parse_query
+from guildhouse.kernel.searching.tokens import stem
+from guildhouse.vocabulary import shipped
 
 
 def found(text: object, query: str) -> list[str]:
@@ -69,6 +75,28 @@ def test_other_words_for_it_are_marked_too() -> None:
         told = highlight(text, marks)
         assert told
         assert [told["text"][low:high] for low, high in told["marks"]] == [wanted]
+
+
+TEXTS = [
+    ("Dying to cry? Cries, cried and skies of every party.", "die cry sky parties"),
+    ("C++ and C# at Node.js; the Registered-Nurse, nursing registered nurses", '"registered nurse" c++ c#'),
+    ("Un-registered R&D re-nursed (nurse)", "nurse register"),
+]
+
+
+@pytest.mark.parametrize(("text", "query"), TEXTS)
+def test_a_text_is_marked_the_same_whether_or_not_one_of_its_signs_has_an_accent(text: str, query: str) -> None:
+    marks = found(text, query)
+    assert marks
+    assert found(f"{text} \u00e9", query) == marks
+
+
+def test_every_word_begins_like_its_stem() -> None:
+    words = set(re.findall(r"[a-z0-9]+[+#]*", str(shipped.tables()["occupations"]).lower()))
+    assert len(words) > 1_000
+    for word in words:
+        pattern = Marked(frozenset([stem(word)]), (), (), ()).word
+        assert pattern.findall(word) == [word]
 
 
 def test_a_phrase_is_marked_where_it_stands_and_its_words_alone_are_not() -> None:

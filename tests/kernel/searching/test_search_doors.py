@@ -81,3 +81,19 @@ async def test_what_was_meant_is_never_a_word_out_of_sight(cast: Cast) -> None:
     others = (await cast.cleo.get("/v1/people?q=archaeologst", wait_for=position)).json()["search"]
     assert mine["did_you_mean"] == "archaeologist"
     assert others["did_you_mean"] is None
+
+
+@pytest.mark.parametrize("door", ["search?q=registrar", "search/suggest?q=registr"])
+async def test_an_answer_is_kept_until_something_in_sight_changes(cast: Cast, door: str) -> None:
+    organization = await opened(cast, JOBS)
+    first = await cast.nobody.get(f"/v1/{door}&kinds=jobs")
+    kept = cast.server.search.answers.found
+    again = await cast.nobody.get(f"/v1/{door}&kinds=jobs")
+    assert (again.content, cast.server.search.answers.found) == (first.content, kept + 1)
+    known = await cast.nobody.get(f"/v1/{door}&kinds=jobs", if_none_match=first.headers["etag"])
+    assert (known.status_code, known.content) == (304, b"")
+    values = {"organization_id": organization["id"], "title": "Registrar of ships", "status": "open"}
+    written = await cast.ada.post("/v1/jobs", values)
+    position = written.headers["log-position"]
+    new = await cast.nobody.get(f"/v1/{door}&kinds=jobs", if_none_match=first.headers["etag"], wait_for=position)
+    assert "Registrar of ships" in new.text

@@ -15,7 +15,7 @@ import structlog
 from guildhouse.kernel.db import Database
 from guildhouse.kernel.log import changes
 from guildhouse.kernel.log.changes import Change, Head, Position, StaleEpoch
-from guildhouse.kernel.log.wake import Wake, backoff, first, tied
+from guildhouse.kernel.log.wake import Wake, first, keep_up
 
 log = structlog.get_logger(__name__)
 
@@ -88,19 +88,8 @@ class Tail:
             self._start_at(await changes.head(connection))
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Follow until stopped. Nothing else ends it: after a fault it goes on where it was."""
-        news, in_a_row = self._wake.stamped.event(), 0
-        with tied(news, stop):
-            while not stop.is_set():
-                news.clear()
-                try:
-                    await self.catch_up()
-                    in_a_row = 0
-                    await first(news, within=self._poll)
-                except Exception as error:  # a tail that ended would leave every cache of the process stale for good
-                    in_a_row += 1
-                    log.warning("tail.interrupted", error=repr(error), in_a_row=in_a_row)
-                    await first(stop, within=backoff(in_a_row))
+        """Follow until stopped: a tail that ended before would leave every cache of the process stale for good."""
+        await keep_up(self._wake, stop, self._poll, self.catch_up, interrupted)
 
     async def catch_up(self) -> None:
         """Hear all that the log has now, from the sequencer of this process or else from the database."""
@@ -183,3 +172,8 @@ def guarded(callback: Callable[..., None], *arguments: object) -> None:
         callback(*arguments)
     except Exception:
         log.exception("tail.subscriber_failed", subscriber=getattr(callback, "__qualname__", repr(callback)))
+
+
+async def interrupted(error: Exception, in_a_row: int) -> None:
+    """A fault of the moment: the tail goes on where it was."""
+    log.warning("tail.interrupted", error=repr(error), in_a_row=in_a_row)
