@@ -3,7 +3,7 @@
     python -m bench.matching [--rows 2000] [--searches 1000]
 
 Jobs are written in batches of as many as 200 writes a second bring in a tenth of a second; the reader's own function judges
-them, with PostgreSQL. Beside it stands the same without kept searches, which is what it costs to hear of a row at all.
+them, with PostgreSQL. The ratios are to a single kept search, which is what it costs to hear of a row at all.
 """
 
 import argparse
@@ -50,6 +50,10 @@ class Cost:
     def __str__(self) -> str:
         per_row = f"{self.cpu / self.rows * 1000:.2f} ms CPU, {self.seconds / self.rows * 1000:.2f} ms a row"
         return f"{self.rows / self.seconds:8,.0f} rows/s   {per_row}, {self.matches} matches"
+
+    def times(self, other: "Cost") -> float:
+        """How many times the CPU of another a row costs."""
+        return (self.cpu / self.rows) / (other.cpu / other.rows)
 
 
 def query(n: int, words: bool) -> dict[str, str]:
@@ -109,6 +113,7 @@ async def compare(place: Path, rows: int, searches: int) -> None:
         database = await Database.open(dsn, 2)
         async with database.reading() as connection:
             person = await connection.fetchval("SELECT id FROM people")
+        first: Cost | None = None
         for name, many, words in (
             ("one, with filters", 1, 0.0),
             (f"{searches:,}, with filters", searches, 0.0),
@@ -116,7 +121,9 @@ async def compare(place: Path, rows: int, searches: int) -> None:
             (f"{searches:,}, all with words", searches, 1.0),
         ):
             await keep_searches(database, person, many, words)
-            print(f"{name:26}{await judged(database, prepared.organization_id, person, rows)}", flush=True)
+            cost = await judged(database, prepared.organization_id, person, rows)
+            first = first or cost
+            print(f"{name:26}{cost}, {cost.times(first):.0f} x", flush=True)
         await database.close()
 
 

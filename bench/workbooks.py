@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from multiprocessing import get_context
 from pathlib import Path
 
 import xlsxwriter
@@ -51,7 +52,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="guildhouse-bench-") as place:
         for apart in (False, True):
             path, start = Path(place) / "many.xlsx", time.perf_counter()
-            make(path, rows, apart=apart)
+            # In a process of its own: the memory of who starts another one counts as the other's.
+            maker = get_context("fork").Process(target=make, args=(path, rows), kwargs={"apart": apart})
+            maker.start()
+            maker.join()
             print(f"texts {'apart' if apart else 'in the rows'}: made in {time.perf_counter() - start:.0f} s, "
                   f"{path.stat().st_size / 1e6:.0f} MB", flush=True)  # fmt: skip
             seconds, memory = read(path)

@@ -31,12 +31,14 @@ class WrongOperator(BadRequest):
 class Condition:
     """One filter: a piece of SQL in which `?` stands for each of the values.
 
-    Where it is about one column, `on` says which, and by which operator: so that the search index can judge it, too.
+    Where it is about one column, `on` says which, and by which operator: so that the search index can judge it, too. One
+    that is fulfilled where all conditions of one of several sides are, has these `sides`.
     """
 
     sql: str
     values: tuple[Any, ...]
     on: tuple[str, str] | None = None
+    sides: "tuple[Sequence[Condition], ...]" = ()
 
 
 ORDERED = ("eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "isnull", "between")

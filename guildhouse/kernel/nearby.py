@@ -91,7 +91,7 @@ class Around:
         column, value = self.resource.find.everywhere
         if self.remote == "exclude":
             return *self.here(), Condition(f'"{column}" IS DISTINCT FROM ?', (value,), (column, "ne"))
-        return (either(self.here(), (Condition(f'"{column}" = ?', (value,)),)),)
+        return (either(self.here(), (Condition(f'"{column}" = ?', (value,), (column, "eq")),)),)
 
     def here(self) -> tuple[Condition, ...]:
         """The row is within the radius."""
@@ -194,7 +194,8 @@ class Around:
 def either(one: Sequence[Condition], other: Sequence[Condition]) -> Condition:
     """All of the one, or all of the other."""
     sides = (" AND ".join(each.sql for each in side) for side in (one, other))
-    return Condition(f"(({') OR ('.join(sides)}))", tuple(value for each in (*one, *other) for value in each.values))
+    values = tuple(value for each in (*one, *other) for value in each.values)
+    return Condition(f"(({') OR ('.join(sides)}))", values, sides=(one, other))
 
 
 def parameters(resource: Resource[Any]) -> tuple[str, ...]:

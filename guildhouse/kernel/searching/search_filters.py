@@ -13,10 +13,21 @@ from guildhouse.kernel.select import LIVE
 
 
 def filters_of(schema: NounSchema, conditions: Iterable[Condition]) -> tuple[list[Query], bool]:
-    """The conditions that the index can judge, and whether these are all."""
-    asked = [each for each in conditions if each is not LIVE]
-    found = [filter_of(schema, each) for each in asked]
-    return [each for each in found if each is not None], None not in found
+    """What the index can judge of some conditions, and whether that is all of them."""
+    judged = [judged_of(schema, each) for each in conditions if each is not LIVE]
+    return [query for query, _ in judged if query is not None], all(known for _, known in judged)
+
+
+def judged_of(schema: NounSchema, condition: Condition) -> tuple[Query | None, bool]:
+    """What the index can judge of a condition, and whether that is all. Of one with sides it has to judge some of each."""
+    if not condition.sides:
+        found = filter_of(schema, condition)
+        return found, found is not None
+    sides = [filters_of(schema, side) for side in condition.sides]
+    if not all(queries for queries, _ in sides):
+        return None, False
+    any_side = Query.boolean_query([(Occur.Should, all_of(queries)) for queries, _ in sides])
+    return any_side, all(known for _, known in sides)
 
 
 def filter_of(schema: NounSchema, condition: Condition) -> Query | None:

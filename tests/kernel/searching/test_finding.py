@@ -314,6 +314,34 @@ async def test_one_of_several_people_finds_others_by_what_they_let_them_see(cast
     assert await finders("ada+weaving") == [1, 1]
 
 
+@pytest.mark.parametrize(
+    ("near", "wanted"),
+    [
+        (
+            "near=25.05,121.53&radius=25km&remote=include",
+            {"Engineer of all that is near", "Engineer from anywhere at all"},
+        ),
+        ("near=25.05,121.53&radius=25km", {"Engineer of all that is near"}),
+        ("near=0.5,179.999&radius=50km", {"Engineer at the line of dates", "Engineer behind the line of dates"}),
+    ],
+)
+async def test_what_is_near_is_looked_for_among_all_hits_and_not_only_among_the_best(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch, near: str, wanted: set[str]
+) -> None:
+    monkeypatch.setattr("guildhouse.kernel.searching.finding.DEEPEST", 3)
+    rows = [
+        *({"title": "Engineer", "latitude": 48.0, "longitude": 11.0 + n} for n in range(9)),
+        {"title": "Engineer of all that is near", "latitude": 25.04, "longitude": 121.5},
+        {"title": "Engineer from anywhere at all", "latitude": 48.0, "longitude": 11.0, "workplace": "remote"},
+        {"title": "Engineer at the line of dates", "latitude": 0.5, "longitude": 179.9},
+        {"title": "Engineer behind the line of dates", "latitude": 0.5, "longitude": -179.9},
+    ]
+    await opened(cast, rows)
+    assert set(await titles(cast.nobody, f"q=engineer&{near}")) == wanted
+    body = await found(cast.nobody, f"q=engineer&{near}&facets=workplace&limit=1")
+    assert sum(each["count"] for each in body["search"]["facets"]["workplace"]) == ("remote" in near)
+
+
 async def test_words_are_highlighted_in_the_trash_too_and_in_columns_that_are_not_answered(cast: Cast) -> None:
     await opened(cast, JOBS)
     (watch,) = (await found(cast.ada, "q=watch"))["data"]
