@@ -66,6 +66,11 @@ class Cast:
     otto: Caller
     nobody: Caller
 
+    def again(self) -> "Cast":
+        """The same people with clients of their own, for another test."""
+        callers = (self.ada, self.ben, self.cleo, self.otto, self.nobody)
+        return Cast(self.server, self.edge, *(Caller(client_like(self.edge, c.client), c.id, c.name) for c in callers))
+
     async def join(self, name: str, role: str = "member", **values: Any) -> Caller:
         """One more person, signed in."""
         return await signed_in(self.server, self.edge, name, role, values)
@@ -123,3 +128,8 @@ def client_of(edge: Edge, token: str | None = None) -> AsyncClient:
     """An HTTP client whose requests go straight into the application."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     return AsyncClient(transport=ASGITransport(app=edge), base_url="http://guildhouse.test", headers=headers)
+
+
+def client_like(edge: Edge, client: AsyncClient) -> AsyncClient:
+    """Another client of the same person."""
+    return client_of(edge, client.headers.get("authorization", "").removeprefix("Bearer ") or None)

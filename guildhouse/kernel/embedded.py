@@ -240,6 +240,7 @@ class Embedded:
         if self._major < OLDEST:
             raise EmbeddedError(f"PostgreSQL {self._major} is too old: {OLDEST} is needed, see {PROGRAMS_SETTING}.")
         self._cluster = self._data / f"postgres-{self._major}"
+        self._record = self._cluster / "postmaster.pid"
         self._socket = _socket_directory(self._cluster)
         self._users: IO[str] | None = None
 
@@ -342,17 +343,12 @@ class Embedded:
             time.sleep(min(0.02 + waited / 20, 0.5))
 
     def _is_ready(self) -> bool:
-        ask = (binary("pg_isready"), "-q", "-h", self._socket, "-p", PORT, "-U", NAME)
-        return self._says_ready() and self._account.run(*ask).returncode == 0
-
-    def _says_ready(self) -> bool:
-        """What the server has noted last: reading that costs a hundredth of starting a program that asks it."""
+        """Its own note is read first: that costs a hundredth of starting a program that asks the server."""
         with suppress(FileNotFoundError):
-            return self._record().read_text(errors="replace").splitlines()[-1:] == ["ready   "]
+            if self._record.read_text(errors="replace").rstrip().endswith("ready"):
+                ask = (binary("pg_isready"), "-q", "-h", self._socket, "-p", PORT, "-U", NAME)
+                return self._account.run(*ask).returncode == 0
         return False
-
-    def _record(self) -> Path:
-        return self._cluster / "postmaster.pid"
 
     def _launch(self, server: IO[str], said: IO[str]) -> None:
         if not self._exists():
@@ -418,21 +414,20 @@ class Embedded:
 
     def _clear_leftovers(self) -> None:
         """What a server without a single process left behind would confuse the next one, once its pid is reused."""
-        recorded = self._record()
         if (pid := self._recorded_pid()) is not None and self._lives_here(pid) is not False:
             raise EmbeddedError(
-                f"{recorded} names process {pid}, a PostgreSQL that Guildhouse did not start. Stop it first"
+                f"{self._record} names process {pid}, a PostgreSQL that Guildhouse did not start. Stop it first"
                 f" ({binary('pg_ctl')} stop -D '{self._cluster}'), or remove that file if the process is something else."
             )
-        if recorded.exists():
+        if self._record.exists():
             self._report("PostgreSQL was not stopped in order and is recovering, which may take minutes.")
-            recorded.unlink()
+            self._record.unlink()
         for socket in self._socket.glob(".s.PGSQL.*"):
             socket.unlink()
 
     def _recorded_pid(self) -> int | None:
         with suppress(FileNotFoundError, ValueError, IndexError):
-            return abs(int(self._record().read_text(errors="replace").splitlines()[0]))
+            return abs(int(self._record.read_text(errors="replace").splitlines()[0]))
         return None
 
     def _lives_here(self, pid: int) -> bool | None:
@@ -447,22 +442,16 @@ class Embedded:
 
     def _shut_down(self) -> None:
         """A fast shutdown: open transactions are rolled back, everything committed is on disk."""
-        began = time.monotonic()
-        asked = began - ASK_AGAIN
+        began, asked = time.monotonic(), -ASK_AGAIN
         while not self._is_gone():
-            now = time.monotonic()
-            if now - began > STOP_PATIENCE:
+            if (now := time.monotonic()) - began > STOP_PATIENCE:
                 self._report("PostgreSQL is still writing to disk; it will stop by itself.")
                 return
-            if now - asked >= ASK_AGAIN:
-                self._ask_to_stop()
+            if now - asked > ASK_AGAIN and (pid := self._recorded_pid()) is not None and self._lives_here(pid):
                 asked = now
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGINT)
             time.sleep(0.02)
-
-    def _ask_to_stop(self) -> None:
-        if (pid := self._recorded_pid()) is not None and self._lives_here(pid):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGINT)
 
     def _is_gone(self) -> bool:
         with self._server_lock() as server:

@@ -7,7 +7,7 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncIterable, AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -246,7 +246,9 @@ def flush_directory(directory: Path) -> None:
 def removed(path: Path, root: Path) -> None:
     """Remove a file and the directories that it leaves empty, or with what a killed process had begun to write only."""
     path.unlink(missing_ok=True)
-    beside = list(path.parent.glob("*")) if path.parent != root else []
+    beside: list[Path] = []
+    with suppress(FileNotFoundError):  # whoever removed the last file beside it was quicker
+        beside = [Path(each) for each in os.scandir(path.parent)] if path.parent != root else []
     if all(each.name.startswith(".") for each in beside):
         for each in beside:
             each.unlink(missing_ok=True)

@@ -37,16 +37,16 @@ def resource(request: pytest.FixtureRequest) -> Resource[Any]:
 
 
 @pytest.fixture(scope="session")
-def standing() -> list[Scene]:
+def scenes() -> list[Scene]:
     """The scene that was set last."""
     return []
 
 
 @pytest.fixture
-async def scene(stage: app.Running, resource: Resource[Any], standing: list[Scene]) -> Scene:
-    if not (standing and standing[-1].resource == resource.name and await standing[-1].is_untouched()):
-        standing[:] = [await set_scene(stage, resource)]
-    return standing[-1]
+async def scene(stage: app.Running, resource: Resource[Any], scenes: list[Scene]) -> Scene:
+    if not (scenes and scenes[-1].resource == resource.name and await scenes[-1].is_untouched()):
+        scenes[:] = [await set_scene(stage, resource)]
+    return scenes[-1]
 
 
 async def set_scene(stage: app.Running, resource: Resource[Any]) -> Scene:
