@@ -19,8 +19,10 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from argon2 import PasswordHasher
 
 from guildhouse import app
+from guildhouse.accounts import secrets
 from guildhouse.config import Config, load
 from guildhouse.kernel import migrate
 from guildhouse.kernel.db import Database, Note
@@ -67,6 +69,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hurried_passwords() -> Iterator[None]:
+    """Hashes of passwords that are made in this process take less work; test_secrets holds what they take otherwise."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(secrets, "hasher", PasswordHasher(time_cost=1, memory_cost=1024))
+        yield
 
 
 @pytest.fixture(scope="session")

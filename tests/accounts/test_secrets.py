@@ -2,6 +2,7 @@
 
 import pytest
 
+from guildhouse.accounts import secrets
 from guildhouse.accounts.secrets import (
     NOBODYS_HASH,
     checksum,
@@ -18,10 +19,11 @@ from guildhouse.accounts.secrets import (
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_password_fits_its_own_hash_only() -> None:
+async def test_a_password_fits_its_own_hash_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secrets, "hasher", hasher)  # with all the work that it takes
     first, second = await hash_password("correct horse battery"), await hash_password("correct horse battery")
     assert first != second
-    assert first.startswith("$argon2id$")
+    assert first.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
     assert await password_fits("correct horse battery", first)
     assert not await password_fits("Correct horse battery", first)
     assert not await password_fits("correct horse battery", None)
