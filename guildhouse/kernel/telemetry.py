@@ -179,7 +179,7 @@ def configure_logs(config: Config) -> None:
     for chatty in ("alembic", "uvicorn", "pgqueuer"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
     structlog.configure(
-        processors=[structlog.stdlib.filter_by_level, *STAMPS, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=PROCESSORS,
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
@@ -190,6 +190,12 @@ STAMPS: list[Processor] = [
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+# One list for good: a logger keeps the one that it met first, however often logs are configured again.
+PROCESSORS: list[Processor] = [
+    structlog.stdlib.filter_by_level,
+    *STAMPS,
+    structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
 ]
 
 

@@ -11,6 +11,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
+from structlog.testing import capture_logs
 
 from guildhouse.config import load
 from guildhouse.kernel.telemetry import REGISTRY, conceal, configure_logs, count_request, finish, route_of
@@ -64,8 +65,7 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     monkeypatch.setattr("sys.stderr", stream)
     configure_logs(load(log_level="info"))
     yield stream
-    structlog.reset_defaults()
-    root.handlers[:], root.level = handlers, level
+    root.handlers[:], root.level = handlers, level  # what structlog does is the same as before
 
 
 def test_our_logs_and_those_of_libraries_are_json_lines_of_one_form(lines: io.StringIO) -> None:
@@ -166,3 +166,12 @@ async def test_without_a_database_the_rest_of_the_metrics_is_still_told(starting
         await cast.server.database.pool.close()
         response = await cast.nobody.get("/metrics")
     assert response.status_code == 200 and "guildhouse_requests_total" in response.text
+
+
+def test_a_logger_that_has_spoken_goes_the_way_of_those_that_are_configured_after_it(lines: io.StringIO) -> None:
+    logger = structlog.get_logger("house")
+    logger.warning("first")
+    configure_logs(load(log_level="info"))
+    with capture_logs() as logs:
+        logger.warning("second")
+    assert [each["event"] for each in logs] == ["second"]
