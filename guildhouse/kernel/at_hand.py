@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-AFTER = 1.0  # seconds; what is needed before is loaded by whoever needs it
+AFTER = 5.0  # seconds, in which the start is over; what is needed before is loaded by whoever needs it
 
 
 class Once(Generic[T]):
