@@ -4,10 +4,13 @@
 
 Jobs are written in batches of as many as 200 writes a second bring in a tenth of a second; the reader's own function judges
 them, with PostgreSQL. The ratios are to a single kept search, which is what it costs to hear of a row at all.
+
+Then the same with a whole server: 200 jobs are posted a second, and the log tells how long after each its matches were made.
 """
 
 import argparse
 import asyncio
+import http.client
 import random
 import tempfile
 import time
@@ -15,8 +18,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.prepare import CITIES, prepare
-from bench.searching import WORDS, job
+import orjson
+
+from bench.__main__ import GUILDHOUSE, server
+from bench.prepare import CITIES, Prepared, prepare
+from bench.searching import WORDS, Asking, at, job
 from guildhouse.accounts.identity import Accounts
 from guildhouse.app import HOUSE
 from guildhouse.kernel.bulk import Op, write_many
@@ -127,11 +133,69 @@ async def compare(place: Path, rows: int, searches: int) -> None:
         await database.close()
 
 
+LATENCY = """
+SELECT extract(epoch FROM m.at - j.at)::float FROM changes m
+JOIN changes j ON j.resource = 'jobs' AND j.row_id = (m.after ->> 'row_id')::uuid AND j.version = 1
+WHERE m.resource = 'search_matches' AND j.seq > $1 ORDER BY 1
+"""
+
+
+async def live(place: Path, searches: int, seconds: int = 15, rate: int = 200) -> None:
+    """How long it takes from a job to its matches, on a server that has much to do."""
+    with Embedded(place) as dsn:
+        prepared = await prepare(dsn, 5_000, job, bare=False)
+        database = await Database.open(dsn, 2)
+        async with database.reading() as connection:
+            person = await connection.fetchval("SELECT id FROM people")
+        settings = {"DATABASE_URL": dsn, "GUILDHOUSE_DATA": str(place), "GUILDHOUSE_LIMITS": "0"}
+        up = ["-m", "guildhouse", "up", "--port", str(GUILDHOUSE[1])]
+        for name, words in (("with filters", 0.0), ("half with words", 0.5), ("all with words", 1.0)):
+            await keep_searches(database, person, searches, words)
+            with server(up, GUILDHOUSE[1], GUILDHOUSE_LOG_LEVEL="error", **settings):
+                await asyncio.to_thread(until_ready, prepared.token)
+                async with database.reading() as connection:
+                    since = await connection.fetchval("SELECT max(seq) FROM changes")
+                written = await asyncio.to_thread(post, prepared, rate, seconds)
+                await asyncio.sleep(5)
+                took = [record[0] for record in await database.pool.fetch(LATENCY, since)]
+            told = f"p50 {at(took, 0.5):.0f} ms, p99 {at(took, 0.99):.0f} ms (aim 1,000)"
+            print(f"{searches:,} {name}: {written:.0f} jobs a second, {len(took)} matches, {told}", flush=True)
+        await database.close()
+
+
+def until_ready(token: str) -> None:
+    """Wait until the index is built, the readers have read everything, and what is to be at hand is."""
+    asking = Asking(token)
+    while asking.get("/ready")["status"] != "pass":
+        time.sleep(0.5)
+    time.sleep(10)
+
+
+def post(prepared: Prepared, rate: int, seconds: int) -> float:
+    """Post jobs, so many a second; says how many they were a second."""
+    connection, start = http.client.HTTPConnection(*GUILDHOUSE), time.perf_counter()
+    headers = {"Authorization": f"Bearer {prepared.token}", "Content-Type": "application/json"}
+    for n in range(rate * seconds):
+        time.sleep(max(0.0, start + n / rate - time.perf_counter()))
+        body = {**job(n + 1_000_000, prepared.organization_id), "external_id": None}
+        connection.request("POST", "/v1/jobs", orjson.dumps(body), headers)
+        answer = connection.getresponse()
+        assert answer.status == 201, answer.read()
+        answer.read()
+    return rate * seconds / (time.perf_counter() - start)
+
+
+def fresh() -> Path:
+    """A place for a server."""
+    place = Path(tempfile.mkdtemp(prefix="guildhouse-bench-"))
+    place.chmod(0o711)
+    return place
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=2_000)
     parser.add_argument("--searches", type=int, default=1_000)
     asked = parser.parse_args()
-    place = Path(tempfile.mkdtemp(prefix="guildhouse-bench-"))
-    place.chmod(0o711)
-    asyncio.run(compare(place, asked.rows, asked.searches))
+    asyncio.run(compare(fresh(), asked.rows, asked.searches))
+    asyncio.run(live(fresh(), asked.searches))

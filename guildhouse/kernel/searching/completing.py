@@ -9,12 +9,13 @@ from tantivy import Query
 
 from guildhouse.kernel.filters import values_known
 from guildhouse.kernel.searching.in_sight import rows_in_sight
-from guildhouse.kernel.searching.index_schema import Noun
+from guildhouse.kernel.searching.index_schema import SAMPLE, SAMPLES, Noun
 from guildhouse.kernel.searching.query_building import all_of, beginning_with
 from guildhouse.kernel.searching.search_index import SearchIndex
 from guildhouse.kernel.searching.tokens import whole
 
 MOST_LETTERS = 100
+ENOUGH = 4_000  # rows in which frequent titles are looked for: those of all rows that one letter finds take too long
 LOOKED_AT = 4  # times as many values as are suggested
 
 Suggestion = dict[str, Any]
@@ -56,11 +57,27 @@ class Completion:
         words = whole(self.text)
         if not words or self.noun.values.get(self.noun.title) != "word":
             return
-        schema, name = self.index.schema.built, f"{self.noun.name}~title"
-        query = all_of([self.seen, beginning_with(schema, name, words)])
-        field = {"field": f"{self.noun.name}={self.noun.title}", "size": self.limit}
-        for bucket in self.index.searcher.aggregate(query, {"titles": {"terms": field}})["titles"]["buckets"]:
-            yield self.suggestion(self.noun.title, bucket["key"], bucket["doc_count"])
+        query = all_of([self.seen, beginning_with(self.index.schema.built, f"{self.noun.name}~title", words)])
+        sampled = self.sampled(query)
+        name = f"{self.noun.name}={self.noun.title}"
+        titles = {"titles": {"terms": {"field": name, "size": self.limit}}}
+        for bucket in self.index.searcher.aggregate(sampled or query, titles)["titles"]["buckets"]:
+            count = self.count(name, bucket["key"]) if sampled else bucket["doc_count"]
+            yield self.suggestion(self.noun.title, bucket["key"], count)
+
+    def sampled(self, query: Query) -> Query | None:
+        """What a query finds, in a sample that is large enough to tell which titles are frequent; None for all of it."""
+        found: int = self.index.searcher.search(query, 1).count  # type: ignore[attr-defined]  # its stub lacks it
+        level = next((n for n in range(SAMPLES + 1) if found <= ENOUGH * 4**n), SAMPLES)
+        return (
+            all_of([query, Query.term_query(self.index.schema.built, SAMPLE, str(level), "basic")]) if level else None
+        )
+
+    def count(self, field: str, value: str) -> int:
+        """How many rows that are seen have a value."""
+        query = all_of([Query.term_query(self.index.schema.built, field, value, "basic"), self.seen])
+        count: int = self.index.searcher.search(query, 1).count  # type: ignore[attr-defined]  # its stub lacks it
+        return count
 
     def values(self) -> Iterator[Suggestion]:
         """Values that begin with the text, of the columns that are counted: skills, places."""
@@ -80,12 +97,11 @@ class Completion:
 
         The most frequent of all are looked at one by one; only where too few of these are seen, every value is.
         """
-        searcher, schema = self.index.searcher, self.index.schema.built
+        searcher = self.index.searcher
         frequent = searcher.terms_with_prefix(field, begin, None, LOOKED_AT * self.limit)
         counts: dict[str, int] = {}
         for value, _ in frequent:
-            query = all_of([Query.term_query(schema, field, value, "basic"), self.seen])
-            if count := searcher.search(query, 1).count:  # type: ignore[attr-defined]  # its stub lacks it
+            if count := self.count(field, value):
                 counts[value] = count
             if len(counts) == self.limit:
                 return counts

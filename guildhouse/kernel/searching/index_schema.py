@@ -3,6 +3,7 @@
 | field | holds |
 |---|---|
 | `key`, `scopes`, `high`, `low` | whose document this is: its id, who sees it, the id as two numbers |
+| `sample` | `1` for every fourth row, `2` for every sixteenth, and so on: a part of all that stands for the whole |
 | `circle`, `eyes` | of a document with what not everybody sees who sees the row: that it is one, and who sees that |
 | `jobs` | all text of a job, stemmed |
 | `jobs.title` | one column of it, with places of its words where its weight is A or B |
@@ -27,8 +28,9 @@ from guildhouse.kernel.manifest import House
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.searching.tokens import RAW, STEMS, WHOLE
 
-LAYOUT = 3  # of the index's files: one more, and every index is built anew
+LAYOUT = 4  # of the index's files: one more, and every index is built anew
 KEY, SCOPES, CIRCLE, EYES = "key", "scopes", "circle", "eyes"
+SAMPLE, SAMPLES = "sample", 6
 HIDDEN = "~hidden"  # no scope: what is not public has it among its scopes
 HIGH, LOW, CURSOR = "high", "low", "cursor"
 
@@ -108,7 +110,7 @@ class NounSchema:
     def fields(self) -> Mapping[str, tuple[str, str, bool]]:
         """Text fields by name: analyzer, what is kept of each word, and whether values are kept in columns."""
         noun = self.noun
-        names = (KEY, SCOPES, CIRCLE, EYES) if noun.split else (KEY, SCOPES)
+        names = (KEY, SCOPES, SAMPLE, CIRCLE, EYES) if noun.split else (KEY, SCOPES, SAMPLE)
         found: dict[str, tuple[str, str, bool]] = dict.fromkeys(names, (RAW, "basic", False))
         found[noun.name] = (STEMS, "position", False)
         found[f"{noun.name}~whole"] = found[f"{noun.name}~title"] = (WHOLE, "basic", False)

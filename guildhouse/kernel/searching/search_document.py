@@ -8,7 +8,18 @@ from tantivy import Document
 
 from guildhouse.kernel.row import Values
 from guildhouse.kernel.searching.in_sight import listed_under
-from guildhouse.kernel.searching.index_schema import CIRCLE, EYES, HIGH, KEY, LOW, SCOPES, Noun, as_indexed
+from guildhouse.kernel.searching.index_schema import (
+    CIRCLE,
+    EYES,
+    HIGH,
+    KEY,
+    LOW,
+    SAMPLE,
+    SAMPLES,
+    SCOPES,
+    Noun,
+    as_indexed,
+)
 from guildhouse.kernel.searching.tokens import parts, signs, spaced
 
 HALF = 2**64 - 1
@@ -49,11 +60,21 @@ def document(noun: Noun, record: Values, columns: Sequence[str]) -> Document:
     made.add_text(KEY, record["id"])
     made.add_unsigned(HIGH, number >> 64)
     made.add_unsigned(LOW, number & HALF)
+    for level in samples_of(number):
+        made.add_text(SAMPLE, level)
     for scope in listed_under(record["scopes"]):
         made.add_text(SCOPES, scope)
     add_text(made, noun, record, columns)
     add_values(made, noun, record)
     return made
+
+
+def samples_of(number: int) -> Iterator[str]:
+    """The samples that a row is in, by the number of its id, whose end is chance: each has a quarter of the one before."""
+    for level in range(1, SAMPLES + 1):
+        if number % 4**level:
+            return
+        yield str(level)
 
 
 def add_text(made: Document, noun: Noun, record: Values, columns: Sequence[str]) -> None:
