@@ -89,7 +89,7 @@ class Asking:
         try:
             self.connection.request("GET", path, headers={"Authorization": f"Bearer {self.token}", **headers})
             answer = self.connection.getresponse()
-        except http.client.RemoteDisconnected:  # it was idle for too long
+        except (http.client.RemoteDisconnected, ConnectionResetError):  # it was idle for too long
             self.connection.close()
             return self.get(path, **headers)
         body = answer.read()
@@ -200,7 +200,7 @@ def lag(token: str, ids: Sequence[str], seconds: int = 15, rate: int = 200) -> l
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Prefer": "return=minimal"}
         for n in range(seconds * rate):
             time.sleep(max(0.0, start + n / rate - time.perf_counter()))
-            word = f"zq{n}qz"
+            word = f"zq{n}qz{start:.0f}"
             connection.request("PATCH", f"/v1/jobs/{ids[n]}", orjson.dumps({"title": word}), headers)
             answer = connection.getresponse()
             assert answer.read() == b"" and answer.status == 204

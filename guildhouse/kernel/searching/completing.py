@@ -58,20 +58,19 @@ class Completion:
         if not words or self.noun.values.get(self.noun.title) != "word":
             return
         query = all_of([self.seen, beginning_with(self.index.schema.built, f"{self.noun.name}~title", words)])
-        sampled = self.sampled(query)
         name = f"{self.noun.name}={self.noun.title}"
-        titles = {"titles": {"terms": {"field": name, "size": self.limit}}}
-        for bucket in self.index.searcher.aggregate(sampled or query, titles)["titles"]["buckets"]:
-            count = self.count(name, bucket["key"]) if sampled else bucket["doc_count"]
-            yield self.suggestion(self.noun.title, bucket["key"], count)
+        # Of each segment not many: to look a title up costs more than to count it.
+        frequent = {"field": name, "size": self.limit, "segment_size": 2 * self.limit}
+        found = self.index.searcher.aggregate(self.sampled(query), {"titles": {"terms": frequent}})
+        for bucket in found["titles"]["buckets"]:
+            yield self.suggestion(self.noun.title, bucket["key"], self.count(name, bucket["key"]))
 
-    def sampled(self, query: Query) -> Query | None:
-        """What a query finds, in a sample that is large enough to tell which titles are frequent; None for all of it."""
+    def sampled(self, query: Query) -> Query:
+        """What a query finds; where that is much, a sample of it, large enough to tell which titles are frequent."""
         found: int = self.index.searcher.search(query, 1).count  # type: ignore[attr-defined]  # its stub lacks it
         level = next((n for n in range(SAMPLES + 1) if found <= ENOUGH * 4**n), SAMPLES)
-        return (
-            all_of([query, Query.term_query(self.index.schema.built, SAMPLE, str(level), "basic")]) if level else None
-        )
+        sample = Query.term_query(self.index.schema.built, SAMPLE, str(level), "basic")
+        return all_of([query, sample]) if level else query
 
     def count(self, field: str, value: str) -> int:
         """How many rows that are seen have a value."""
