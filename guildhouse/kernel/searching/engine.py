@@ -1,6 +1,7 @@
 """The engine: the search index of a process, as the doors use it. Without an index the database answers in its place."""
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
 from socket import gaierror
 from time import monotonic
@@ -22,6 +23,7 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 OF_THE_QUESTION = ("An invalid argument", "Schema error", "Field ", "The field ", "Expected ", "Value ")
+AT_ONCE = 2 * (os.cpu_count() or 1)  # searches that are at work
 BUDGET = 2.0  # seconds of one search in the index or in the database
 
 
@@ -42,6 +44,8 @@ class Engine:
         self.answers = Answers()
         self.indexes: IndexSet | None = None
         self.epoch, self.pos = "", 0
+        # Who comes first is served first: many at once only take each other's time, and some would wait thrice as long.
+        self.turns = asyncio.Semaphore(AT_ONCE)
         self._moved = asyncio.Event()
 
     def stands_at(self, indexes: IndexSet | None, epoch: str, pos: int) -> None:

@@ -33,7 +33,8 @@ async def kept_or_made(call: Call, etag: str, make: Callable[[], Awaitable[Answe
     answers, path = call.server.search.answers, call.scope["path"]
     answer = answers.get(path, etag)
     if answer is None:
-        answer = await make()
+        async with call.server.search.turns:
+            answer = await make()
         answer.headers |= {"ETag": etag, "Vary": VARY}
         answers.keep(path, etag, answer)
     return answer

@@ -68,3 +68,17 @@ def test_answers_are_kept_as_long_as_there_is_room() -> None:
     assert answers.get("/a", "1")
     assert answers.get("/a", "2") is None
     assert (answers.found, answers.missed) == (2, 2)
+
+
+async def test_of_many_searches_at_once_those_that_came_first_are_answered_first(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cast.server.search, "turns", asyncio.Semaphore(1))
+    answered: list[int] = []
+
+    async def ask(n: int) -> None:
+        assert (await cast.nobody.get(f"/v1/jobs?q=nurse&limit={n + 1}")).status_code == 200
+        answered.append(n)
+
+    await asyncio.gather(*map(ask, range(12)))
+    assert answered == list(range(12))
