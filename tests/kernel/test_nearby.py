@@ -304,8 +304,10 @@ def test_a_radius_has_its_unit(text: str | None, metres: float | None) -> None:
     assert reach(text) == metres
 
 
+# Text that ends as a radius does may be one: chance has written `1km`.
 @given(
-    st.text() | st.sampled_from(["20", "499m", "501km", "0.49km", "400mi", "20 miles", "-5km", "1e3m", "ANY", "٢0km"])
+    st.text().filter(lambda text: not text.strip().endswith(("m", "mi", "any")))
+    | st.sampled_from(["20", "499m", "501km", "0.49km", "400mi", "20 miles", "-5km", "1e3m", "ANY", "٢0km"])
 )
 def test_any_other_radius_is_refused(text: str) -> None:
     with pytest.raises(WrongRadius):
