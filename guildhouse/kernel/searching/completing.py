@@ -10,7 +10,7 @@ from tantivy import Query
 from guildhouse.kernel.filters import values_known
 from guildhouse.kernel.searching.in_sight import rows_in_sight
 from guildhouse.kernel.searching.index_schema import SAMPLE, SAMPLES, Noun
-from guildhouse.kernel.searching.query_building import all_of, beginning_with
+from guildhouse.kernel.searching.query_parts import all_of, beginning_with, having
 from guildhouse.kernel.searching.search_index import SearchIndex
 from guildhouse.kernel.searching.tokens import whole
 
@@ -67,16 +67,14 @@ class Completion:
 
     def sampled(self, query: Query) -> Query:
         """What a query finds; where that is much, a sample of it, large enough to tell which titles are frequent."""
-        found: int = self.index.searcher.search(query, 1).count  # type: ignore[attr-defined]  # its stub lacks it
+        found = self.index.count(query)
         level = next((n for n in range(SAMPLES + 1) if found <= ENOUGH * 4**n), SAMPLES)
-        sample = Query.term_query(self.index.schema.built, SAMPLE, str(level), "basic")
+        sample = having(self.index.schema.built, SAMPLE, str(level))
         return all_of([query, sample]) if level else query
 
     def count(self, field: str, value: str) -> int:
         """How many rows that are seen have a value."""
-        query = all_of([Query.term_query(self.index.schema.built, field, value, "basic"), self.seen])
-        count: int = self.index.searcher.search(query, 1).count  # type: ignore[attr-defined]  # its stub lacks it
-        return count
+        return self.index.count(all_of([having(self.index.schema.built, field, value), self.seen]))
 
     def values(self) -> Iterator[Suggestion]:
         """Values that begin with the text, of the columns that are counted: skills, places."""

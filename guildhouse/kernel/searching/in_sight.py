@@ -12,6 +12,7 @@ from tantivy import Occur, Query
 
 from guildhouse.kernel.scopes import PUBLIC
 from guildhouse.kernel.searching.index_schema import CIRCLE, EYES, HIDDEN, SCOPES
+from guildhouse.kernel.searching.query_parts import any_of, having
 from guildhouse.kernel.searching.search_index import SearchIndex
 
 Clause: TypeAlias = tuple[Occur, Query]
@@ -30,8 +31,7 @@ def found_in_sight(index: SearchIndex, scopes: Collection[str], clauses: Sequenc
     eyes = [must(union(index, EYES, scopes))] if index.schema.noun.split else []
     narrowed = any(occur == Occur.Must for occur, _ in clauses)
     ways = ways_to_see(index, scopes, narrowed=narrowed)
-    found = [Query.boolean_query([way, *eyes, *clauses]) for way in ways]
-    return found[0] if len(found) == 1 else any_of(found)
+    return any_of(Query.boolean_query([way, *eyes, *clauses]) for way in ways)
 
 
 def ways_to_see(index: SearchIndex, scopes: Collection[str], *, narrowed: bool) -> Iterator[Clause]:
@@ -41,7 +41,10 @@ def ways_to_see(index: SearchIndex, scopes: Collection[str], *, narrowed: bool) 
     """
     if PUBLIC in scopes and (public := index.searcher.doc_freq(SCOPES, PUBLIC)):
         few_are_hidden = narrowed and index.searcher.doc_freq(SCOPES, HIDDEN) < public
-        yield (Occur.MustNot, one(index, SCOPES, HIDDEN)) if few_are_hidden else must(one(index, SCOPES, PUBLIC))
+        if few_are_hidden:
+            yield Occur.MustNot, having(index.schema.built, SCOPES, HIDDEN)
+        else:
+            yield must(having(index.schema.built, SCOPES, PUBLIC))
     own = [each for each in scopes if each != PUBLIC]
     if in_use(index, SCOPES, own):
         yield must(union(index, SCOPES, own))
@@ -60,7 +63,8 @@ def rows_in_sight(index: SearchIndex, scopes: Collection[str]) -> Query:
     seen = union(index, SCOPES, scopes)
     if not index.schema.noun.split:
         return seen
-    return Query.boolean_query([must(seen), (Occur.MustNot, one(index, CIRCLE, index.schema.noun.name))])
+    circle = having(index.schema.built, CIRCLE, index.schema.noun.name)
+    return Query.boolean_query([must(seen), (Occur.MustNot, circle)])
 
 
 def union(index: SearchIndex, name: str, scopes: Collection[str]) -> Query:
@@ -68,22 +72,12 @@ def union(index: SearchIndex, name: str, scopes: Collection[str]) -> Query:
     used = in_use(index, name, scopes)
     if len(used) > FEW_SCOPES:
         return Query.term_set_query(index.schema.built, name, used)
-    return one(index, name, used[0]) if len(used) == 1 else any_of([one(index, name, each) for each in used])
+    return any_of(having(index.schema.built, name, each) for each in used)
 
 
 def in_use(index: SearchIndex, name: str, scopes: Collection[str]) -> list[str]:
     """Those of the scopes that any document stands under."""
     return [each for each in scopes if index.searcher.doc_freq(name, each)]
-
-
-def one(index: SearchIndex, name: str, scope: str) -> Query:
-    """The documents that stand under one scope."""
-    return Query.term_query(index.schema.built, name, scope, "basic")
-
-
-def any_of(queries: Sequence[Query]) -> Query:
-    """What any of these find."""
-    return Query.boolean_query([(Occur.Should, each) for each in queries])
 
 
 def must(query: Query) -> Clause:

@@ -15,6 +15,7 @@ from tantivy import Occur, Query, Schema
 from guildhouse.kernel.manifest import Synonyms
 from guildhouse.kernel.searching.in_sight import Clause, found_in_sight, must, rows_in_sight
 from guildhouse.kernel.searching.index_schema import Noun
+from guildhouse.kernel.searching.query_parts import all_of, any_of, beginning_with, having
 from guildhouse.kernel.searching.search_index import SearchIndex
 from guildhouse.kernel.searching.search_query import Asked, Term, said_together
 from guildhouse.kernel.searching.tokens import errors_in, stems
@@ -95,8 +96,7 @@ class QueryBuilder:
         """Another way to say it, at a lower score, however rare it is; in the title it counts more, as the words do."""
         title = self.phrase(f"{self.noun.name}.{self.noun.title}", words)
         places = [self.phrase(self.noun.name, words), Query.boost_query(title, in_title)]
-        anywhere = Query.boolean_query([(Occur.Should, each) for each in places])
-        return Query.boost_query(anywhere, MEANT * min(1.0, most / self.rarity(words)))
+        return Query.boost_query(any_of(places), MEANT * min(1.0, most / self.rarity(words)))
 
     def rarity(self, words: Sequence[str]) -> float:
         """How rare these words are together, as the engine reckons it; never nothing."""
@@ -107,7 +107,7 @@ class QueryBuilder:
     def one(self, term: Term) -> Query:
         """One term, in all text or in its column."""
         if term.either:
-            return Query.boolean_query([(Occur.Should, self.one(each)) for each in term.either])
+            return any_of(map(self.one, term.either))
         name = f"{self.noun.name}.{term.column}" if term.column else self.noun.name
         if term.begins:
             return self.beginning(term)
@@ -122,7 +122,7 @@ class QueryBuilder:
         self.mistyped.append(term.said)
         places = (name, f"{self.noun.name}.{self.noun.title}")
         near = [Query.fuzzy_term_query(self.schema, each, word, errors_in(word)) for each in places]
-        return Query.boost_query(Query.boolean_query([(Occur.Should, each) for each in near]), MISTYPED)
+        return Query.boost_query(any_of(near), MISTYPED)
 
     def is_mistyped(self, term: Term, name: str, word: str) -> bool:
         """Whether a word may be a typing error: nobody has written it."""
@@ -137,7 +137,7 @@ class QueryBuilder:
         """A phrase in a field; where a column keeps no places of words, all of them in it, and the phrase in all text."""
         if self.kept(name) == "position" or len(term.words) == 1:
             return self.phrase(name, term.words)
-        words = [Query.term_query(self.schema, name, each, "basic") for each in term.words]
+        words = [having(self.schema, name, each) for each in term.words]
         return all_of([*words, self.phrase(self.noun.name, term.words)])
 
     def phrase(self, name: str, words: Sequence[str]) -> Query:
@@ -154,7 +154,7 @@ class QueryBuilder:
         if not term.signs:
             return cut
         signs = Query.const_score_query(self.phrase(f"{self.noun.name}~signs", term.signs), 1.0)
-        return Query.boolean_query([(Occur.Should, cut), (Occur.Should, signs)])
+        return any_of([cut, signs])
 
     def beginning(self, term: Term) -> Query:
         """Words that begin like this, among the titles and names."""
@@ -217,16 +217,3 @@ def loosened(terms: Sequence[Term]) -> list[Term]:
         whole = each.exact or each.begins or each.either or each.is_chinese
         found += [each] if whole else [replace(each, words=(word,)) for word in each.words]
     return found
-
-
-def all_of(queries: Sequence[Query]) -> Query:
-    """What all of these find."""
-    return Query.boolean_query([(Occur.Must, each) for each in queries])
-
-
-def beginning_with(schema: Schema, name: str, words: Sequence[str]) -> Query:
-    """All of these whole words, of which the last one may go on."""
-    *before, last = words
-    parts = [Query.term_query(schema, name, each, "basic") for each in before]
-    begins = Query.fuzzy_term_query(schema, name, last, distance=0, prefix=True)  # a pattern would be compiled first
-    return all_of([*parts, begins])

@@ -8,7 +8,7 @@ from tantivy import FieldType, Occur, Query, Schema
 
 from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.searching.index_schema import NounSchema, as_indexed
-from guildhouse.kernel.searching.query_building import all_of
+from guildhouse.kernel.searching.query_parts import all_of, any_of, having
 from guildhouse.kernel.select import LIVE
 
 
@@ -26,7 +26,7 @@ def judged_of(schema: NounSchema, condition: Condition) -> tuple[Query | None, b
     sides = [filters_of(schema, side) for side in condition.sides]
     if not all(queries for queries, _ in sides):
         return None, False
-    any_side = Query.boolean_query([(Occur.Should, all_of(queries)) for queries, _ in sides])
+    any_side = any_of(all_of(queries) for queries, _ in sides)
     return any_side, all(known for _, known in sides)
 
 
@@ -61,7 +61,7 @@ class Field:
 
     def all_of(self, values: Sequence[Any]) -> Query:
         """All of these words."""
-        return all_of([Query.term_query(self.schema, self.name, each, "basic") for each in values])
+        return all_of(having(self.schema, self.name, each) for each in values)
 
     def between(self, low: Any, high: Any, *, with_low: bool = True, with_high: bool = True) -> Query:
         """A number in a range; None is no end."""

@@ -147,6 +147,11 @@ class SearchIndex:
         count: int = found.count  # type: ignore[attr-defined]  # it is there, its stub lacks it
         return list(best.values()), count
 
+    def count(self, query: Query) -> int:
+        """How many documents a query finds."""
+        count: int = self.searcher.search(query, 1).count  # type: ignore[attr-defined]  # it is there, its stub lacks it
+        return count
+
     def close(self) -> None:
         """Let go of the writer."""
         with self._writing:
