@@ -6,6 +6,7 @@ test that counts the log from its beginning, or breaks something, takes a server
 
 import asyncio
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -40,6 +41,8 @@ from tests.object_storage import ObjectStorage
 
 settle_in_memory()
 configure_logs(load())
+# Every request of every test would be told, and what is told be kept until the test is over.
+logging.getLogger("httpx2").setLevel(logging.WARNING)
 # The process that runs the tests: with workers it is their parent. Databases are named for it, so that those of a run
 # that was killed are known, and those of one that goes on beside this one are left alone.
 RUN = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()

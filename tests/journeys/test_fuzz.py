@@ -65,12 +65,12 @@ def key_of(address: str) -> str:
 
 
 # Every door is tried with made-up requests. The thousands that are written from the schemas, bound by bound, go to the
-# doors of one resource: all the others are served by the same code.
+# doors of one resource, one of each kind: all the others are served by the same code.
 @pytest.mark.parametrize(
     "chosen",
     [
         ("--phases", "examples,fuzzing", "--max-examples", "3"),
-        ("--phases", "coverage", "--include-path-regex", "^/v1/jobs"),
+        ("--phases", "coverage", "--include-path-regex", r"^/v1/jobs(:batch|:export|/\{id\}(/publish|/undo)?)?$"),
     ],
     ids=["made up", "bound by bound"],
 )
@@ -78,7 +78,7 @@ def test_no_request_that_the_document_allows_or_forbids_breaks_the_server(served
     key = key_of(served)
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{served}/openapi.json", "--no-color", *chosen]
     command += ["--header", f"Authorization: Bearer {key}", "--checks", "not_a_server_error", "--seed", "7"]
-    command += ["--continue-on-failure"]
+    command += ["--continue-on-failure", "--generation-database", "none"]
     for operation in LEFT_OUT:
         command += ["--exclude-operation-id", operation]
     result = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)

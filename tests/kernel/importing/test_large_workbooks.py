@@ -96,6 +96,7 @@ def test_it_reads_no_files_of_the_server_and_unfolds_no_entities(tmp_path: Path)
 
 
 def test_what_is_broken_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "MOST_LINES", 1000)
     path = tmp_path / "x.xlsx"
     far = SHEET.format(before="", text="Clerk").replace('r="3"', 'r="9999999"').replace("A3", "A9999999")
     for sheet in ("<no><xml", "", far):
