@@ -5,14 +5,12 @@ test that counts the log from its beginning, or breaks something, takes a server
 """
 
 import asyncio
-import json
 import logging
 import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
@@ -26,16 +24,13 @@ from guildhouse import app
 from guildhouse.accounts import secrets
 from guildhouse.config import Config, load
 from guildhouse.kernel import migrate
-from guildhouse.kernel.db import Database, Note
+from guildhouse.kernel.db import Database
 from guildhouse.kernel.embedded import Embedded
-from guildhouse.kernel.searching.heard import IN_TURN
-from guildhouse.kernel.searching.search_index import READY, Stand
 from guildhouse.kernel.server import Server
-from guildhouse.kernel.tables import METADATA
-from guildhouse.kernel.tasks import feeder
 from guildhouse.kernel.telemetry import configure_logs
 from tests.cast import Caller, Cast, assemble, signed_in
 from tests.commands.processes import Place, copy
+from tests.emptying import Standing, cleared, emptied, log_end
 from tests.in_memory import settle_in_memory
 from tests.object_storage import ObjectStorage
 
@@ -47,21 +42,6 @@ logging.getLogger("httpx2").setLevel(logging.WARNING)
 # that was killed are known, and those of one that goes on beside this one are left alone.
 RUN = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
 TEMPLATE = f"template_{RUN}"
-# The reader of searches holds some of those while it writes: they come first, so that nobody waits for nobody.
-SEARCHES = "saved_searches"
-EMPTIED = [SEARCHES, *METADATA.tables.keys() - {"secrets", SEARCHES}, "dead_letters", "pgqueuer", "pgqueuer_log"]
-# By position, and row by row: the log is never emptied, and a plan that reads all of it takes longer with every test.
-UNREAD = """SELECT coalesce((SELECT max(seq) FROM changes) > (SELECT coalesce(max(seq), 0) FROM change_pos), false)
-    OR EXISTS (SELECT FROM change_pos p, LATERAL (SELECT resource FROM changes WHERE seq = p.seq OFFSET 0) c
-        JOIN json_to_recordset($1) AS heeds (name text, resource text) USING (resource) JOIN readers r USING (name)
-        WHERE p.pos > (SELECT min(cursor) FROM readers) AND p.pos > r.cursor)"""
-UNTOUCHED = f"""SELECT (SELECT max(seq) FROM changes) = $1 AND NOT ({
-    " OR ".join(f'EXISTS (SELECT FROM "{table}")' for table in EMPTIED if table not in ("people", "sessions"))
-})"""
-# Looking is cheaper than deleting: most tables are empty after most tests.
-EMPTY = "\n".join(
-    f'IF EXISTS (SELECT FROM "{table}") THEN DELETE FROM "{table}"; END IF;' for table in EMPTIED
-)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -212,56 +192,16 @@ async def olga(far_stage: app.Running) -> Caller:
     return await signed_in(far_stage.server, far_stage.asgi, "Olga", "admin", {"listed": False})
 
 
-@dataclass
-class Standing:
-    """Who stands on the stage since the log's end was there; nobody at first."""
-
-    cast: Cast | None = None
-    end: int = 0
-
-
 @pytest.fixture(scope="session")
 def standing() -> Standing:
+    """Who stands on the stage of this worker."""
     return Standing()
 
 
 @pytest.fixture
 async def cast(stage: app.Running, standing: Standing) -> Cast:
     """Everybody, on the server that this worker's tests share, with nothing of an earlier test on it."""
-    if not (standing.cast and await is_untouched(stage.server, standing.end)):
-        await emptied(stage.server)
-        standing.cast = await assemble(stage.server, stage.asgi)
-        standing.end = await log_end(stage.server)
-    stage.server.identity.memory.forget_all()  # type: ignore[attr-defined]
-    return standing.cast.again()
-
-
-async def is_untouched(server: Server, end: int) -> bool:
-    """Whether nothing was written since the log's end was there, in the log or beside it, nor will be."""
-    return not server.ear.heard and bool(await server.database.pool.fetchval(UNTOUCHED, end))
-
-
-async def emptied(server: Server) -> None:
-    """Take all rows away behind the log's back, once its readers have nothing left to do for them."""
-    readers = (feeder(server.house), *server.house.readers)
-    heeds = json.dumps([{"name": each.name, "resource": noun} for each in readers for noun in each.resources])
-    async with asyncio.timeout(30):
-        while await server.database.pool.fetchval(UNREAD, heeds):  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
-    is_empty = False
-    while not is_empty:
-        with suppress(asyncpg.DeadlockDetectedError):  # a task of the last test still writes, and goes first
-            async with server.database.writing(Note()) as connection:
-                said = f"SET LOCAL session_replication_role = replica; {IN_TURN}; DO $$BEGIN {EMPTY} END$$"
-                await connection.execute(said)
-            is_empty = True
-    server.ear.heard.clear()
-    server.identity.memory.forget_all()  # type: ignore[attr-defined]
-    if indexes := server.search.indexes:
-        for index in (
-            each for each in indexes.indexes.values() if each.searcher.num_docs > 1
-        ):  # one says where it stands
-            await asyncio.to_thread(index.empty, Stand(server.search.epoch, server.search.pos, READY))
+    return await cleared(stage, standing)
 
 
 @pytest.fixture
@@ -338,10 +278,6 @@ async def wrote(cast: Cast) -> AsyncIterator[Callable[..., Any]]:
 
     yield claim
     assert sorted(claimed) == await written()
-
-
-async def log_end(server: Server) -> int:
-    return int(await server.database.pool.fetchval("SELECT coalesce(max(seq), 0) FROM changes"))
 
 
 async def events_after(server: Server, seq: int) -> list[str]:

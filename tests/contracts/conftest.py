@@ -12,9 +12,9 @@ import pytest
 from guildhouse import app
 from guildhouse.app import HOUSE
 from guildhouse.kernel.resource import Resource
-from tests.cast import Cast, assemble
-from tests.conftest import emptied, log_end
+from tests.cast import Cast
 from tests.contracts.samples import SAMPLES, Sample
+from tests.emptying import Standing, cleared, log_end
 
 
 @dataclass
@@ -43,18 +43,16 @@ def scenes() -> list[Scene]:
 
 
 @pytest.fixture
-async def scene(stage: app.Running, resource: Resource[Any], scenes: list[Scene]) -> Scene:
+async def scene(stage: app.Running, standing: Standing, resource: Resource[Any], scenes: list[Scene]) -> Scene:
     if not (scenes and scenes[-1].resource == resource.name and await scenes[-1].is_untouched()):
-        scenes[:] = [await set_scene(stage, resource)]
+        scenes[:] = [await set_scene(await cleared(stage, standing), resource)]
     return scenes[-1]
 
 
-async def set_scene(stage: app.Running, resource: Resource[Any]) -> Scene:
-    await emptied(stage.server)
-    cast = await assemble(stage.server, stage.asgi)
+async def set_scene(cast: Cast, resource: Resource[Any]) -> Scene:
     sample = await SAMPLES[resource.name](cast)
     await settled(cast)
-    return Scene(resource.name, cast, sample, await log_end(stage.server))
+    return Scene(resource.name, cast, sample, await log_end(cast.server))
 
 
 @pytest.fixture
