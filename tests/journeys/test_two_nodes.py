@@ -53,7 +53,8 @@ def listening(client: Client, path: str, word: str) -> Iterator[None]:
             for line in stream.iter_lines():
                 begun.set()
                 if word in line:
-                    return heard.set()
+                    heard.set()
+                    break
 
     listener = threading.Thread(target=follow, daemon=True)
     listener.start()
