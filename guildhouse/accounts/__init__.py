@@ -8,7 +8,7 @@ their own, as a grant.
 from guildhouse.accounts import first_admin, person, session
 from guildhouse.accounts.api_key import api_keys
 from guildhouse.accounts.leaving import erasing, packing, takeout
-from guildhouse.accounts.moving_in import arrival, settling, welcome
+from guildhouse.accounts.moving_in import arrival, settling, welcome, welcome_page
 from guildhouse.kernel.manifest import Manifest
 from guildhouse.vocabulary import keeper
 
@@ -20,5 +20,5 @@ manifest = Manifest(
     doors=(*session.doors, *erasing.doors, *takeout.doors, *arrival.doors, *welcome.doors),
     tasks=(*erasing.tasks, *packing.tasks, *settling.tasks),
     schedules=(*packing.schedules, *settling.schedules),
-    pages=(first_admin.router,),
+    pages=(first_admin.router, welcome_page.router),
 )

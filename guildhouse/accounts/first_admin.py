@@ -1,15 +1,14 @@
 """The first admin: a one-time link that `guildhouse up` prints, and the page behind it. There is no default password."""
 
 from collections.abc import Mapping
-from functools import cache
-from importlib.resources import files
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import structlog
 from asyncpg import UniqueViolationError
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse
 
+from guildhouse.accounts.account_page import AccountPage
 from guildhouse.accounts.person import ADMINS, Create, people
 from guildhouse.accounts.secrets import hash_token, new_token
 from guildhouse.kernel import store
@@ -17,30 +16,29 @@ from guildhouse.kernel.actor import HOUSE
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import Connection, Database, Note, fetch
 from guildhouse.kernel.errors import NotFound, Problem
-from guildhouse.kernel.i18n import choose_language, translated
-from guildhouse.kernel.problems import already_exists, fault_body
+from guildhouse.kernel.problems import already_exists
 from guildhouse.kernel.request import conform
 from guildhouse.kernel.server import Server
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 log = structlog.get_logger()
 NAME = "first-admin"
 HOURS = 24
 router = APIRouter(include_in_schema=False)
 # What the page says, in English; other languages have a section of this name in their catalogue.
-WORDS = {
-    "title": "The first admin",
-    "intro": "Nobody runs this server yet. Make your account; it will be the admin's.",
-    "name": "Name",
-    "email": "E-mail address",
-    "password": "Password, at least 15 characters",
-    "make": "Make the account",
-    "done": "You are the admin of this server now:",
-    "next": "Sign in over the API; the answer has your access token:",
-    "docs": "Go on with the documentation",
-}
+page = AccountPage(
+    NAME,
+    {
+        "title": "The first admin",
+        "intro": "Nobody runs this server yet. Make your account; it will be the admin's.",
+        "name": "Name",
+        "email": "E-mail address",
+        "password": "Password, at least 15 characters",
+        "make": "Make the account",
+        "done": "You are the admin of this server now:",
+        "next": "Sign in over the API; the answer has your access token:",
+        "docs": "Go on with the documentation",
+    },
+)
 
 
 class LinkUsed(NotFound):
@@ -91,8 +89,8 @@ async def show_form(request: Request, token: str = "") -> HTMLResponse:
         try:
             await check(connection, token)
         except LinkUsed as problem:
-            return refused(request, problem)
-    return answered(request, token=token)
+            return page.refused(request, problem)
+    return page.answered(request, token=token)
 
 
 @router.post("/first-admin")
@@ -113,14 +111,11 @@ async def make_first_admin(
             ctx = Context(server.house, connection, HOUSE, Note(reason="first admin"))
             await create_admin(ctx, person)
     except LinkUsed as problem:
-        return refused(request, problem)
+        return page.refused(request, problem)
     except Problem as problem:
-        language = language_of(request)
-        faults = [fault_body(fault, language) for fault in problem.faults]
-        told = [f"{fault['pointer'].strip('/')}: {fault['detail']}" for fault in faults]
-        return answered(request, 422, token=token, faults=told, **values)
+        return page.corrected(request, problem, token=token, **values)
     log.info("the first admin was made")
-    return answered(request, 201, done=True, email=person["email"])
+    return page.answered(request, 201, done=True, email=person["email"])
 
 
 async def create_admin(ctx: Context, person: Mapping[str, Any]) -> None:
@@ -129,39 +124,3 @@ async def create_admin(ctx: Context, person: Mapping[str, Any]) -> None:
         await store.create(ctx, people, {**person, "role": "admin"}, verb="created")
     except UniqueViolationError as error:
         raise already_exists(error) from error
-
-
-def refused(request: Request, problem: Problem) -> HTMLResponse:
-    """The page that says why there is no form."""
-    detail = problem.detail(translated("problems", problem.code(), language_of(request)))
-    return answered(request, problem.status, refusal=detail)
-
-
-def answered(request: Request, status: int = 200, **values: object) -> HTMLResponse:
-    """The page, in the language that the browser asks for."""
-    language = language_of(request)
-    server: Server = request.app.state.server
-
-    def say(key: str) -> str:
-        return translated("first-admin", key, language) or WORDS[key]
-
-    return HTMLResponse(
-        template().render(
-            server=server.config.name, address=server.config.address, language=language, say=say, **values
-        ),
-        status,
-    )
-
-
-def language_of(request: Request) -> str:
-    """The language that the browser asks for."""
-    return choose_language(request.headers.get("accept-language"))
-
-
-@cache
-def template() -> "Template":
-    """The template of the page, made when somebody first opens it."""
-    from jinja2 import Environment  # noqa: PLC0415 - only who opens the page pays for it
-
-    text = files("guildhouse").joinpath("accounts", "first_admin.html").read_text(encoding="utf-8")
-    return Environment(autoescape=True).from_string(text)

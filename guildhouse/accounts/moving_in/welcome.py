@@ -88,13 +88,18 @@ async def claim(call: Call) -> Answer:
     hashed = await hash_password(body.password)
 
     async def act(ctx: Context) -> Answer:
-        row: Person | None = await ctx.find(people, person_id, lock=True)
-        if row is None or row.password_hash is not None or row.status != "active":
-            raise WelcomeOver
-        await store.change(ctx, people, row, {"password_hash": hashed}, verb="claimed")
+        await choose_password(ctx, person_id, hashed)
         return Answer(204)
 
     return await perform(call, act)
+
+
+async def choose_password(ctx: Context, person_id: str, hashed: str) -> Person:
+    """Give an account its first password. Raises `WelcomeOver` for one that has a password, or is not to sign in."""
+    row: Person | None = await ctx.find(people, person_id, lock=True)
+    if row is None or row.password_hash is not None or row.status != "active":
+        raise WelcomeOver
+    return await store.change(ctx, people, row, {"password_hash": hashed}, verb="claimed")
 
 
 doors = (

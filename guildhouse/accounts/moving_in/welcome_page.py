@@ -1,0 +1,62 @@
+"""The page behind a welcome link: who has it chooses a password there, and can sign in."""
+
+from importlib.resources import files
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import HTMLResponse
+
+from guildhouse.accounts.account_page import AccountPage
+from guildhouse.accounts.moving_in.welcome import Claim, WelcomeOver, choose_password, person_of
+from guildhouse.accounts.secrets import hash_password
+from guildhouse.kernel.actor import ANONYMOUS
+from guildhouse.kernel.context import Context
+from guildhouse.kernel.db import Note
+from guildhouse.kernel.errors import Problem
+from guildhouse.kernel.request import conform
+from guildhouse.kernel.server import Server
+
+router = APIRouter(include_in_schema=False)
+# What the page says, in English; other languages have a section of this name in their catalogue.
+page = AccountPage(
+    "welcome",
+    {
+        "title": "Welcome",
+        "intro": "Your account is here already. Choose a password for it.",
+        "incomplete": "Open the whole link, with all that stands behind its #, in a browser that runs scripts.",
+        "password": "Password, at least 15 characters",
+        "choose": "Choose this password",
+        "done": "Your account has its password now:",
+        "next": "Sign in over the API; the answer has your access token:",
+        "docs": "Go on with the documentation",
+    },
+)
+
+
+@router.get("/welcome")
+async def show_form(request: Request) -> HTMLResponse:
+    """The form; a script fills in the token, of which the server hears only when the form is sent."""
+    return page.answered(request)
+
+
+@router.get("/welcome.js")
+async def script() -> Response:
+    """The script of the form."""
+    text = files("guildhouse").joinpath("accounts", "pages", "welcome.js").read_text(encoding="utf-8")
+    return Response(text, media_type="text/javascript")
+
+
+@router.post("/welcome")
+async def welcome(request: Request, token: Annotated[str, Form()], password: Annotated[str, Form()]) -> HTMLResponse:
+    """Choose the password, and use the link up."""
+    server: Server = request.app.state.server
+    try:
+        person_id = person_of(server, token)
+        hashed = await hash_password(conform(Claim, {"token": token, "password": password}).password)
+        async with server.database.writing(Note()) as connection:
+            person = await choose_password(Context(server.house, connection, ANONYMOUS, Note()), person_id, hashed)
+    except WelcomeOver as problem:
+        return page.refused(request, problem)
+    except Problem as problem:
+        return page.corrected(request, problem, token=token)
+    return page.answered(request, done=True, email=person.email)
