@@ -8,7 +8,6 @@ from asyncpg import UniqueViolationError
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse
 
-from guildhouse.accounts.account_page import AccountPage
 from guildhouse.accounts.person import ADMINS, Create, people
 from guildhouse.accounts.secrets import hash_token, new_token
 from guildhouse.kernel import store
@@ -19,13 +18,15 @@ from guildhouse.kernel.errors import NotFound, Problem
 from guildhouse.kernel.problems import already_exists
 from guildhouse.kernel.request import conform
 from guildhouse.kernel.server import Server
+from guildhouse.kernel.web_page import WebPage
 
 log = structlog.get_logger()
 NAME = "first-admin"
 HOURS = 24
 router = APIRouter(include_in_schema=False)
 # What the page says, in English; other languages have a section of this name in their catalogue.
-page = AccountPage(
+page = WebPage(
+    "guildhouse.accounts",
     NAME,
     {
         "title": "The first admin",

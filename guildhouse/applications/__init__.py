@@ -5,7 +5,17 @@ organizations' own stages, notes and reminders. Does not own interviews, nor the
 people hears of it from the log.
 """
 
-from guildhouse.applications import application, candidate, claiming, durations, moving, note, reminder, stage
+from guildhouse.applications import (
+    application,
+    candidate,
+    claiming,
+    claiming_page,
+    durations,
+    moving,
+    note,
+    reminder,
+    stage,
+)
 from guildhouse.kernel.manifest import Manifest
 
 manifest = Manifest(
@@ -15,4 +25,5 @@ manifest = Manifest(
     tasks=(reminder.REMIND,),
     schedules=reminder.schedules,
     doors=(*durations.doors, *claiming.doors),
+    pages=(claiming_page.router,),
 )

@@ -1,12 +1,10 @@
 """The page behind a welcome link: who has it chooses a password there, and can sign in."""
 
-from importlib.resources import files
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import HTMLResponse
 
-from guildhouse.accounts.account_page import AccountPage
 from guildhouse.accounts.moving_in.welcome import Claim, WelcomeOver, choose_password, person_of
 from guildhouse.accounts.secrets import hash_password
 from guildhouse.kernel.actor import ANONYMOUS
@@ -15,10 +13,12 @@ from guildhouse.kernel.db import Note
 from guildhouse.kernel.errors import Problem
 from guildhouse.kernel.request import conform
 from guildhouse.kernel.server import Server
+from guildhouse.kernel.web_page import WebPage
 
 router = APIRouter(include_in_schema=False)
 # What the page says, in English; other languages have a section of this name in their catalogue.
-page = AccountPage(
+page = WebPage(
+    "guildhouse.accounts",
     "welcome",
     {
         "title": "Welcome",
@@ -42,8 +42,7 @@ async def show_form(request: Request) -> HTMLResponse:
 @router.get("/welcome.js")
 async def script() -> Response:
     """The script of the form."""
-    text = files("guildhouse").joinpath("accounts", "pages", "welcome.js").read_text(encoding="utf-8")
-    return Response(text, media_type="text/javascript")
+    return page.script()
 
 
 @router.post("/welcome")

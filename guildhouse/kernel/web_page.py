@@ -1,11 +1,12 @@
-"""The pages of accounts: a form each for somebody who has no session yet, in the language that their browser asks for."""
+"""Web pages: a form each for somebody who has no session yet, in the language that their browser asks for."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from fastapi import Request
+from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 
 from guildhouse.kernel.errors import Problem
@@ -18,9 +19,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class AccountPage:
-    """A page: its name, of which its template and its section of the catalogues are called, and its words in English."""
+class WebPage:
+    """A page: its domain's package, its name, and its words in English.
 
+    By its name go its template, `pages/first_admin.html` of the package, and its section of the other languages' catalogues.
+    """
+
+    package: str
     name: str
     words: Mapping[str, str]
 
@@ -32,7 +37,7 @@ class AccountPage:
         def say(key: str) -> str:
             return translated(self.name, key, language) or self.words[key]
 
-        template = templates().get_template(f"{self.name.replace('-', '_')}.html")
+        template = templates(self.package).get_template(f"{self.name.replace('-', '_')}.html")
         known = {"server": server.config.name, "address": server.config.address, "language": language, "say": say}
         return HTMLResponse(template.render(**known, **values), status)
 
@@ -48,6 +53,11 @@ class AccountPage:
         told = [f"{fault['pointer'].strip('/')}: {fault['detail']}" for fault in faults]
         return self.answered(request, 422, faults=told, **typed)
 
+    def script(self) -> Response:
+        """The script of the page, `pages/welcome.js`; the policy of all pages allows none within them."""
+        text = files(self.package).joinpath("pages", f"{self.name}.js").read_text(encoding="utf-8")
+        return Response(text, media_type="text/javascript")
+
 
 def language_of(request: Request) -> str:
     """The language that the browser asks for."""
@@ -55,8 +65,9 @@ def language_of(request: Request) -> str:
 
 
 @cache
-def templates() -> "Environment":
-    """The templates of the pages, made when somebody first opens one."""
-    from jinja2 import Environment, PackageLoader  # noqa: PLC0415 - only who opens a page pays for it
+def templates(package: str) -> "Environment":
+    """The templates of a package's pages, made when somebody first opens one."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader  # noqa: PLC0415 - only who opens a page pays for it
 
-    return Environment(loader=PackageLoader("guildhouse.accounts", "pages"), autoescape=True)
+    loaders = (PackageLoader(package, "pages"), PackageLoader("guildhouse.kernel.document"))
+    return Environment(loader=ChoiceLoader(loaders), autoescape=True)
