@@ -105,9 +105,14 @@ class QueryBuilder:
         return sum(log1p((rows - each + 0.5) / (each + 0.5)) for each in said) or 1.0
 
     def one(self, term: Term) -> Query:
-        """One term, in all text or in its column."""
+        """One term: in all text, or in its column; or the choices that it stands for."""
         if term.either:
             return any_of(map(self.one, term.either))
+        chosen = (having(self.schema, f"{self.noun.name}={each.column}", each.value) for each in term.choices)
+        return any_of([self.in_text(term), *chosen])
+
+    def in_text(self, term: Term) -> Query:
+        """One term in all text, or in its column."""
         name = f"{self.noun.name}.{term.column}" if term.column else self.noun.name
         if term.begins:
             return self.beginning(term)
@@ -126,7 +131,7 @@ class QueryBuilder:
 
     def is_mistyped(self, term: Term, name: str, word: str) -> bool:
         """Whether a word may be a typing error: nobody has written it."""
-        may_be = not (term.exact or term.column or term.excluded)
+        may_be = not (term.exact or term.column or term.excluded or term.choices)
         return bool(may_be and errors_in(word)) and not self.index.searcher.doc_freq(name, word)
 
     def kept(self, name: str) -> str:
@@ -162,7 +167,10 @@ class QueryBuilder:
 
     def favours(self, needed: Sequence[Term]) -> Iterator[Query]:
         """What makes a row come earlier: words in a column of weight, and neighbours in the title."""
-        words = [each.words[0] for each in needed if len(each.words) == 1 and not each.begins and not each.either]
+        alone = (
+            each for each in needed if (len(each.words) == 1 or each.choices) and not each.begins and not each.either
+        )
+        words = [word for each in alone for word in each.words]
         times = SHORT if len(needed) <= FEW_WORDS else 1.0
         for column, weight in self.noun.text.items():
             if boost := BOOSTS.get(weight):
@@ -194,7 +202,7 @@ def meant(terms: Sequence[Term], synonyms: Synonyms) -> tuple[int, Sequence[str]
     for length in range(len(plain), 0, -1):
         group = plain[:length]
         if all(each.is_plain for each in group):
-            others = synonyms(said_together(group))
+            others = [*synonyms(said_together(group)), *(group[0].other_names if length == 1 else ())]
             if narrow := [each for each in others if not is_part(each, group)]:
                 return length, narrow
     return 1, ()

@@ -14,6 +14,7 @@ from guildhouse.kernel.may import anyone
 from guildhouse.kernel.pages import parse_limit, parse_sort
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource
+from guildhouse.kernel.searching.called import parse_asked
 from guildhouse.kernel.searching.completing import Suggestion, complete, likeliest
 from guildhouse.kernel.searching.finding import DATABASE, INDEX, Finding, Found
 from guildhouse.kernel.searching.heard import hear_search
@@ -21,7 +22,6 @@ from guildhouse.kernel.searching.index_schema import Noun
 from guildhouse.kernel.searching.search_answer import hits, notice, spelled_right
 from guildhouse.kernel.searching.search_answering import etag_of_search, kept_or_made, wait_for_index
 from guildhouse.kernel.searching.search_index import SearchIndex
-from guildhouse.kernel.searching.search_query import parse_query
 from guildhouse.kernel.searching.search_shapes import SearchResults, Suggestions
 from guildhouse.kernel.searching.sought import Sought
 from guildhouse.kernel.select import LIVE, Listing, rendered
@@ -89,7 +89,7 @@ async def meant_in_any(looked: Sequence[tuple[Finding, Found]]) -> str | None:
 async def search_noun(call: Call, noun: Noun, text: str, limit: int) -> tuple[Finding, Found, dict[str, Any]]:
     """What is found of one noun, and how it is told."""
     resource = noun.resource
-    sought = Sought(parse_query(text, resource.find.text), (), highlights=True, by_relevance=True)
+    sought = Sought(parse_asked(resource, text), (), highlights=True, by_relevance=True)
     fields = tuple(dict.fromkeys(["id", *(name for name in resource.find.text if name in resource.readable)]))
     listing = Listing(Selection(fields), (LIVE,), parse_sort(resource, None), limit)
     async with call.server.database.reading() as connection:
