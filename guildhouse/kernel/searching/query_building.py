@@ -18,14 +18,19 @@ from guildhouse.kernel.searching.index_schema import Noun
 from guildhouse.kernel.searching.query_parts import all_of, any_of, beginning_with, having
 from guildhouse.kernel.searching.search_index import SearchIndex
 from guildhouse.kernel.searching.search_query import Asked, Term, said_together
-from guildhouse.kernel.searching.tokens import errors_in, stems
+from guildhouse.kernel.searching.tokens import errors_in, stems, whole
 
 BOOSTS = {"A": 0.2, "B": 0.1}
 FEW_WORDS = 4  # what is longer is a text rather than a query
 SHORT = 2.0  # times as much as that where few words are asked for: then they are likely to be a title
+AS_TYPED = 0.5  # where there is but one word, a title that has it as it was typed, or in the other number
 NEIGHBOURS = 0.1  # two words of the query that follow one another in a title
 MEANT = 0.9  # a synonym counts less than the word
 MISTYPED = 0.5
+CHOSEN, NAMED = (
+    2.0,
+    0.6,
+)  # what a choice counts, as much as a filter would; and how much of a word counts that says the same
 LONGEST_PHRASE = 4  # words of what may have a synonym
 
 
@@ -90,7 +95,8 @@ class QueryBuilder:
             most = self.rarity([word for each in terms for word in each.words])
             in_title = SHORT * (BOOSTS["A"] + (NEIGHBOURS if len(terms) > 1 else 0.0))
             alternatives = (self.alternative(stems(each), most, in_title) for each in others)
-            yield Query.disjunction_max_query([said, *alternatives])
+            found = Query.disjunction_max_query(list(alternatives))
+            yield Query.disjunction_max_query([said, Query.boost_query(found, NAMED) if terms[0].choices else found])
 
     def alternative(self, words: Sequence[str], most: float, in_title: float) -> Query:
         """Another way to say it, at a lower score, however rare it is; in the title it counts more, as the words do."""
@@ -108,8 +114,11 @@ class QueryBuilder:
         """One term: in all text, or in its column; or the choices that it stands for."""
         if term.either:
             return any_of(map(self.one, term.either))
-        chosen = (having(self.schema, f"{self.noun.name}={each.column}", each.value) for each in term.choices)
-        return any_of([self.in_text(term), *chosen])
+        if not term.choices:
+            return self.in_text(term)
+        rows = (having(self.schema, f"{self.noun.name}={each.column}", each.value) for each in term.choices)
+        chosen = (Query.const_score_query(each, CHOSEN) for each in rows)
+        return any_of([Query.boost_query(self.in_text(term), NAMED), *chosen])
 
     def in_text(self, term: Term) -> Query:
         """One term in all text, or in its column."""
@@ -167,19 +176,31 @@ class QueryBuilder:
 
     def favours(self, needed: Sequence[Term]) -> Iterator[Query]:
         """What makes a row come earlier: words in a column of weight, and neighbours in the title."""
-        alone = (
-            each for each in needed if (len(each.words) == 1 or each.choices) and not each.begins and not each.either
-        )
-        words = [word for each in alone for word in each.words]
+        alone = [each for each in needed if is_alone(each)]
+        words = [each.words[0] for each in alone]
         times = SHORT if len(needed) <= FEW_WORDS else 1.0
         for column, weight in self.noun.text.items():
             if boost := BOOSTS.get(weight):
                 name = f"{self.noun.name}.{column}"
                 terms = (Query.term_query(self.schema, name, word) for word in words)
                 yield from (Query.boost_query(each, boost * times) for each in terms)
+        if len(alone) == 1:
+            forms = [having(self.schema, f"{self.noun.name}~title", each) for each in forms_of(alone[0])]
+            yield Query.boost_query(Query.disjunction_max_query(forms), AS_TYPED * times)
         title = f"{self.noun.name}.{self.noun.title}"
         for both in pairwise(words):
             yield Query.boost_query(Query.phrase_query(self.schema, title, list(both)), NEIGHBOURS * times)
+
+
+def is_alone(term: Term) -> bool:
+    """Whether a term is one word that says what a row is about."""
+    return len(term.words) == 1 and not (term.begins or term.either or term.choices)
+
+
+def forms_of(term: Term) -> Sequence[str]:
+    """One word as it was typed, and in the other number: a stem says less, `developer` and `development` have the same."""
+    word = term.said if term.is_chinese else "".join(whole(term.said))
+    return (word,) if term.is_chinese else (word, word[:-1] if word.endswith("s") else f"{word}s")
 
 
 def needed_of(asked: Asked) -> Sequence[Term]:

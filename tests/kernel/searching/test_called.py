@@ -130,6 +130,19 @@ async def test_a_choice_and_a_text_that_says_so_come_before_one_of_them(cast: Ca
 
 
 @pytest.mark.anyio
+async def test_a_choice_narrows_and_the_other_words_rank(cast: Cast) -> None:
+    rows = [
+        {"title": "Cashier", "city": "Tacoma", "employment_type": "part_time"},
+        {"title": "Assistant (part-time)", "city": "Tacoma", "employment_type": "full_time"},
+        {"title": "Clerk (part time)"},
+        {"title": "Part-time help", "employment_type": "part_time"},
+    ]
+    await opened(cast, rows)
+    assert (await titles(cast.nobody, "q=part-time+cashier+in+tacoma"))[0] == "Cashier"
+    assert (await titles(cast.nobody, "q=part+time"))[0] == "Part-time help"
+
+
+@pytest.mark.anyio
 async def test_only_words_of_a_text_are_marked(cast: Cast) -> None:
     await opened(cast, JOBS)
     told = await found(cast.nobody, f"q={quote('遠端')}&highlights=true")

@@ -23,6 +23,15 @@ async def test_a_word_in_the_title_comes_before_one_in_the_text(cast: Cast) -> N
     assert await titles(cast.nobody, "q=nurses") == ["Registered nurse", "Ward clerk"]
 
 
+async def test_one_word_alone_finds_titles_with_it_before_those_with_another_of_its_stem(cast: Cast) -> None:
+    await opened(
+        cast, [{"title": "Development officer"}, {"title": "Senior lead developer"}, {"title": "Mechanical aid"}]
+    )
+    assert await titles(cast.nobody, "q=developers") == ["Senior lead developer", "Development officer"]
+    assert await titles(cast.nobody, "q=development") == ["Development officer", "Senior lead developer"]
+    assert await titles(cast.nobody, "q=mechanic") == ["Mechanical aid"]
+
+
 async def test_of_two_words_both_are_needed_and_of_more_all_but_one(cast: Cast) -> None:
     await opened(cast, JOBS)
     assert await titles(cast.nobody, "q=registered+nurse") == ["Registered nurse"]
