@@ -139,9 +139,9 @@ class QueryBuilder:
         return Query.boost_query(any_of(near), MISTYPED)
 
     def is_mistyped(self, term: Term, name: str, word: str) -> bool:
-        """Whether a word may be a typing error: nobody has written it."""
-        may_be = not (term.exact or term.column or term.excluded or term.choices)
-        return bool(may_be and errors_in(word)) and not self.index.searcher.doc_freq(name, word)
+        """Whether a word may be a typing error: nobody has written it, and it is not known by other words."""
+        may_be = not (term.exact or term.column or term.excluded or term.choices) and errors_in(word)
+        return bool(may_be) and not (self.index.searcher.doc_freq(name, word) or self.synonyms(term.said.lower()))
 
     def kept(self, name: str) -> str:
         """What a field keeps of each word."""
@@ -224,7 +224,7 @@ def meant(terms: Sequence[Term], synonyms: Synonyms) -> tuple[int, Sequence[str]
         group = plain[:length]
         if all(each.is_plain for each in group):
             others = [*synonyms(said_together(group)), *(group[0].other_names if length == 1 else ())]
-            if narrow := [each for each in others if not is_part(each, group)]:
+            if narrow := list({tuple(stems(each)): each for each in others if not is_part(each, group)}.values()):
                 return length, narrow
     return 1, ()
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
 
+from guildhouse.kernel.at_hand import Once
+
 HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+")
 # In text whose separators are blanks: `+` and `#` that end no word, and the end of those that do, where the next begins.
 MISPLACED = re.compile(r"(?<!\S)[+#]+|(?<=[+#])(?=[^\s+#])")
@@ -62,9 +64,9 @@ def cut_into_words() -> TextAnalyzerBuilder:
     return cut.filter(Filter.lowercase()).filter(Filter.ascii_fold())
 
 
-@cache
+@Once
 def chinese() -> tuple[Any, Any]:
-    """What folds Chinese, and what cuts it. Loaded when the first Chinese text comes (50 MB)."""
+    """What folds Chinese, and what cuts it (40 MB)."""
     import rjieba  # noqa: PLC0415
     from opencc import OpenCC  # noqa: PLC0415
 
@@ -89,6 +91,11 @@ def spaced(text: str) -> str:
         return apart(text)
     folding, cutting = chinese()
     return apart(HAN.sub(lambda run: f" {' '.join(cutting.cut_for_search(run[0], False))} ", folding.convert(text)))
+
+
+def folded_script(text: str) -> str:
+    """The text with its Chinese in the script and the vocabulary in which it is looked up."""
+    return text if text.isascii() or not HAN.search(text) else str(chinese()[0].convert(text))
 
 
 def parts(text: str) -> Iterator[tuple[int, str]]:
@@ -137,9 +144,9 @@ def coarse(run: str) -> Sequence[str]:
     return found
 
 
-@cache
+@Once
 def scripts() -> tuple[Any, Any]:
-    """What turns Chinese into Simplified signs, one for one, and into Traditional ones."""
+    """What turns Chinese into Simplified signs, one for one, and into Traditional ones (40 MB)."""
     from opencc import OpenCC  # noqa: PLC0415
 
     return OpenCC("t2s"), OpenCC("s2tw")

@@ -32,6 +32,41 @@ async def test_one_word_alone_finds_titles_with_it_before_those_with_another_of_
     assert await titles(cast.nobody, "q=mechanic") == ["Mechanical aid"]
 
 
+EVERYDAY = [
+    "公車司機",
+    "Truck driver",
+    "Chauffeur",
+    "國小教師",
+    "Math instructor",
+    "High school teacher",
+    "英文老師",
+    "Line cook",
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ("driver", {"公車司機", "Truck driver", "Chauffeur"}), ("司机", {"公車司機", "Truck driver", "Chauffeur"}),
+        ("trucker", {"Truck driver"}), ("老師", {"國小教師", "Math instructor", "High school teacher", "英文老師"}),
+        ("educators", {"國小教師", "Math instructor", "High school teacher", "英文老師"}), ("chef", {"Line cook"}),
+        ("math teacher", {"Math instructor"}), ("公車 driver", {"公車司機"}),
+    ],
+)  # fmt: skip
+async def test_everyday_words_find_their_kin_in_both_languages(cast: Cast, words: str, wanted: set[str]) -> None:
+    await opened(cast, [{"title": each} for each in EVERYDAY])
+    body = await found(cast.nobody, f"q={quote(words)}")
+    assert {row["title"] for row in body["data"]} == wanted
+    assert body["search"]["did_you_mean"] is None
+
+
+async def test_a_word_that_the_vocabulary_knows_is_no_typing_error(cast: Cast) -> None:
+    await opened(cast, [{"title": "Mail carrier"}, {"title": "Room attendant"}])
+    body = await found(cast.nobody, "q=maid")
+    assert [row["title"] for row in body["data"]] == ["Room attendant"]
+    assert body["search"]["did_you_mean"] is None
+
+
 async def test_of_two_words_both_are_needed_and_of_more_all_but_one(cast: Cast) -> None:
     await opened(cast, JOBS)
     assert await titles(cast.nobody, "q=registered+nurse") == ["Registered nurse"]
@@ -60,7 +95,7 @@ async def test_phrases_exclusions_columns_beginnings_and_alternatives(cast: Cast
 @pytest.mark.parametrize("word", ["工程師", "工程师", "機器學習", "机器学习", "软件", "台北", "臺北"])
 async def test_chinese_is_found_in_either_script(cast: Cast, word: str) -> None:
     await opened(cast, JOBS)
-    assert await titles(cast.nobody, f"q={quote(word)}") == ["後端工程師"]
+    assert (await titles(cast.nobody, f"q={quote(word)}"))[0] == "後端工程師"
 
 
 async def test_a_typing_error_finds_what_was_meant_and_says_so(cast: Cast) -> None:
