@@ -39,8 +39,12 @@ def lists() -> dict[str, tuple[str, ...]]:
 @Once
 def everyday() -> dict[str, tuple[str, ...]]:
     """The lists of everyday words for kinds of work, by each of their words, in the script of searches, too."""
-    every = [tuple(same) for same in shipped.supplement()["everyday"]["words"]]
-    return {title_key(form): same for same in every for each in same for form in (each, folded_script(each))}
+    found: dict[str, tuple[str, ...]] = {}
+    for same in shipped.supplement()["everyday"]["words"]:
+        others = tuple(each for each in same if not each.startswith("-"))
+        said = [each.removeprefix("-") for each in same]
+        found |= {title_key(form): others for each in said for form in (each, folded_script(each))}
+    return found
 
 
 def official_titles(key: str) -> tuple[str, ...]:
