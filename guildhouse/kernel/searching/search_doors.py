@@ -1,8 +1,9 @@
 """The doors of searching over all nouns at once: `/v1/search`, and `/v1/search/suggest` while one types."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import chain
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
 from guildhouse.kernel.answer import Answer
@@ -17,6 +18,7 @@ from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.searching.called import parse_asked
 from guildhouse.kernel.searching.completing import Suggestion, complete, likeliest
 from guildhouse.kernel.searching.finding import DATABASE, INDEX, Finding, Found
+from guildhouse.kernel.searching.forgiving import FEW, complete_forgiving, with_forgiven
 from guildhouse.kernel.searching.heard import hear_search
 from guildhouse.kernel.searching.index_schema import Noun
 from guildhouse.kernel.searching.search_answer import hits, notice, spelled_right
@@ -27,6 +29,7 @@ from guildhouse.kernel.searching.sought import Sought
 from guildhouse.kernel.select import LIVE, Listing, rendered
 
 OF_EACH, MOST = 5, 20
+Completes: TypeAlias = Callable[[SearchIndex, Collection[str], str, int], list[Suggestion]]
 
 
 class UnknownKind(BadRequest):
@@ -116,12 +119,14 @@ async def suggest(call: Call) -> Answer:
     await wait_for_index(call)
     names = [noun.name for noun in nouns]
 
-    def look_up(index: SearchIndex) -> Sequence[Suggestion]:
-        return complete(index, call.actor.scopes, text, limit)
+    async def looked_up(how: Completes) -> list[Suggestion]:
+        found = await call.server.search.run_each(names, lambda index: how(index, call.actor.scopes, text, limit))
+        return likeliest(chain.from_iterable(found), text)
 
     async def suggested() -> Answer:
-        found = await call.server.search.run_each(names, look_up)
-        told = likeliest((each for suggestions in found for each in suggestions), text)
+        told = await looked_up(complete)
+        if sum(each["count"] for each in told) < FEW:
+            told = with_forgiven(told, await looked_up(complete_forgiving))
         return Answer(200, dumps({"data": told}), headers={"Cache-Control": "private, max-age=30"})
 
     return await kept_or_made(call, etag_of_search(call, names, JSON), suggested)
