@@ -18,7 +18,8 @@ from guildhouse.kernel.searching.index_schema import Noun
 from guildhouse.kernel.searching.query_parts import all_of, any_of, beginning_with, having
 from guildhouse.kernel.searching.search_index import SearchIndex
 from guildhouse.kernel.searching.search_query import Asked, Term, said_together
-from guildhouse.kernel.searching.tokens import errors_in, stems, whole
+from guildhouse.kernel.searching.spelling import meant_by_letters
+from guildhouse.kernel.searching.tokens import errors_in, stem, stems, whole
 
 BOOSTS = {"A": 0.2, "B": 0.1}
 FEW_WORDS = 4  # what is longer is a text rather than a query
@@ -131,17 +132,28 @@ class QueryBuilder:
             return self.phrase_in(term, name)
         word = term.words[0]
         found = Query.term_query(self.schema, name, word, self.kept(name))
-        if not self.is_mistyped(term, name, word):
+        if not self.may_be_mistyped(term):
+            return found
+        near = list(self.near(term, [name, f"{self.noun.name}.{self.noun.title}"]))
+        if not near:
             return found
         self.mistyped.append(term.said)
-        places = (name, f"{self.noun.name}.{self.noun.title}")
-        near = [Query.fuzzy_term_query(self.schema, each, word, errors_in(word)) for each in places]
-        return Query.boost_query(any_of(near), MISTYPED)
+        return any_of([found, *near])
 
-    def is_mistyped(self, term: Term, name: str, word: str) -> bool:
-        """Whether a word may be a typing error: nobody has written it, and it is not known by other words."""
-        may_be = not (term.exact or term.column or term.excluded or term.choices) and errors_in(word)
-        return bool(may_be) and not (self.index.searcher.doc_freq(name, word) or self.synonyms(term.said.lower()))
+    def near(self, term: Term, places: Sequence[str]) -> Iterator[Query]:
+        """What may be meant by a word that nobody has written, or only others with its stem."""
+        word = term.words[0]
+        if self.index.searcher.doc_freq(places[0], word):
+            meant = {stem(each) for each in meant_by_letters(self.index, term.said)} - {word}
+            yield from (having(self.schema, place, each) for each in sorted(meant) for place in places)
+        else:
+            near = (Query.fuzzy_term_query(self.schema, place, word, errors_in(word)) for place in places)
+            yield from (Query.boost_query(each, MISTYPED) for each in near)
+
+    def may_be_mistyped(self, term: Term) -> bool:
+        """Whether a word may be a typing error: it is not known by other words."""
+        is_word = not (term.exact or term.column or term.excluded or term.choices) and errors_in(term.words[0])
+        return bool(is_word) and not self.synonyms(term.said.lower())
 
     def kept(self, name: str) -> str:
         """What a field keeps of each word."""

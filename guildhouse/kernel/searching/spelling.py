@@ -33,15 +33,39 @@ def near(index: SearchIndex, seen: Query, word: str) -> list[tuple[int, bool, in
         return []
     found = []
     is_known = bool(index.searcher.doc_freq(index.schema.noun.name, stem(word)))
+    by_letters = set(with_letters_doubled(said))
     for begin in dict.fromkeys((said[0], said[1])):  # the first letter, and the second, should the first be too much
         known = index.searcher.terms_with_prefix(f"{index.schema.noun.name}~whole", begin, seen, LOOKED_AT)
         for other, count in known:
             distance = OSA.distance(said, other, score_cutoff=most)
             if distance == 0:
                 return []
-            if distance <= most and not is_form(said, other) and (not is_known or stem(other) == stem(said)):
+            if (
+                distance <= most
+                and not is_form(said, other)
+                and (not is_known or other in by_letters or stem(other) == stem(said))
+            ):
                 found.append((int(distance), other[-1] != said[-1], -count, other))
     return found
+
+
+def meant_by_letters(index: SearchIndex, word: str) -> list[str]:
+    """Words of titles and names that are this one with a letter doubled, or with one of two left out; none for such a word.
+
+    Such an error may make a word with the stem of others, so that it seems to be known: `programer` has that of `program`.
+    """
+    said = "".join(whole(word))
+    name, written = f"{index.schema.noun.name}~whole", index.searcher.doc_freq
+    if not said.isascii() or written(name, said):
+        return []
+    return [each for each in with_letters_doubled(said) if written(name, each)]
+
+
+def with_letters_doubled(word: str) -> list[str]:
+    """The word with each of its letters doubled, or where there are two, one left out; not so the first one."""
+    doubled = [word[:n] + word[n - 1 :] for n in range(2, len(word) + 1)]
+    halved = [word[:n] + word[n + 1 :] for n in range(2, len(word)) if word[n] == word[n - 1]]
+    return list(dict.fromkeys((*doubled, *halved)))
 
 
 def is_form(one: str, other: str) -> bool:

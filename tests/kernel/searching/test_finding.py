@@ -105,6 +105,20 @@ async def test_a_typing_error_finds_what_was_meant_and_says_so(cast: Cast) -> No
     assert body["search"]["did_you_mean"] == "software"
 
 
+async def test_a_letter_that_should_be_double_is_an_error_though_the_word_has_the_stem_of_others(cast: Cast) -> None:
+    await opened(
+        cast, [*[{"title": "Program manager"}] * 2, {"title": "Senior programmer"}, {"title": "Baggage handler"}]
+    )
+    body = await found(cast.nobody, "q=programer&highlights=true")
+    assert body["search"]["did_you_mean"] == "programmer"
+    assert [row["title"] for row in body["data"]] == ["Senior programmer", "Program manager", "Program manager"]
+    assert body["search"]["hits"][0]["highlights"]["title"]["marks"] == [[7, 17]]
+    assert (await found(cast.nobody, "q=senior+programer"))["search"]["did_you_mean"] == "senior programmer"
+    assert (await found(cast.nobody, "q=bagage"))["search"]["did_you_mean"] == "baggage"
+    for right in ("program", "programs", "programmers", '"programer"', "manager", "-programer+manager"):
+        assert (await found(cast.nobody, f"q={quote(right)}"))["search"]["did_you_mean"] is None, right
+
+
 async def test_what_may_be_meant_ends_as_the_typed_word_does_and_every_word_of_the_query_is_put_right(
     cast: Cast,
 ) -> None:

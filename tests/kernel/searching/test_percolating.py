@@ -27,7 +27,7 @@ Rows = Sequence[dict[str, Any]]
 class Strict(QueryBuilder):
     """Builds queries that forgive nothing."""
 
-    def is_mistyped(self, term: Term, name: str, word: str) -> bool:
+    def may_be_mistyped(self, term: Term) -> bool:
         """No word is."""
         return False
 
