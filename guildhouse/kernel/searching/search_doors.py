@@ -26,9 +26,11 @@ from guildhouse.kernel.searching.search_answering import etag_of_search, kept_or
 from guildhouse.kernel.searching.search_index import SearchIndex
 from guildhouse.kernel.searching.search_shapes import SearchResults, Suggestions
 from guildhouse.kernel.searching.sought import Sought
+from guildhouse.kernel.searching.tokens import stems
 from guildhouse.kernel.select import LIVE, Listing, rendered
 
 OF_EACH, MOST = 5, 20
+CALLED_SO = 0.5  # of the words of a title: whoever types so many of them means it
 Completes: TypeAlias = Callable[[SearchIndex, Collection[str], str, int], list[Suggestion]]
 
 
@@ -70,7 +72,10 @@ async def found_answer(call: Call, nouns: Sequence[Noun], text: str, limit: int)
     as_written = [each for each in looked if each[1].ranking and each[1].ranking.hits and not each[1].ranking.mistyped]
     meant = None if as_written else await meant_in_any([(finding, found) for finding, found, _ in looked])
     groups = [told for *_, told in as_written or looked]
-    full = sorted((each for each in groups if each["hits"]), key=lambda each: -each["hits"][0]["score"])
+    typed = frozenset(stems(text))
+    full = sorted(
+        (each for each in groups if each["hits"]), key=lambda each: fitness(each["hits"][0], typed), reverse=True
+    )
     totals = [each["total"] for each in groups]
     engine = DATABASE if any(found.engine == DATABASE for _, found, _ in looked) else INDEX
     why = notice("building", call.language) if engine == DATABASE else None
@@ -79,6 +84,14 @@ async def found_answer(call: Call, nouns: Sequence[Noun], text: str, limit: int)
     if None not in totals:
         headers["Total-Count"] = str(sum(totals))
     return Answer(200, dumps(body), headers=headers, rows=sum(len(each["hits"]) for each in groups))
+
+
+def fitness(hit: Mapping[str, Any], typed: Collection[str]) -> tuple[float, float]:
+    """How well the best hit of a noun fits. What is called by what was typed comes first, as a person by their name: scores
+    of different nouns are hardly alike, and tell only where neither is."""
+    words = stems(hit["title"] or "")
+    said = sum(each in typed for each in words) / (len(words) or 1)
+    return (said if said >= CALLED_SO else 0.0), hit["score"]
 
 
 async def meant_in_any(looked: Sequence[tuple[Finding, Found]]) -> str | None:
