@@ -16,7 +16,7 @@ Workplace = Literal["on_site", "hybrid", "remote"]
 CALLED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "employment_type": {
         "full_time": ("full time", "fulltime", "全職", "正職"),
-        "part_time": ("part time", "parttime", "兼職", "兼差", "打工", "工讀"),
+        "part_time": ("part time", "parttime", "兼職", "兼差", "打工", "工讀", "工讀生"),
         "contract": ("contract", "contractor", "約聘", "約僱", "合同工"),
         "temporary": ("temporary", "temp", "臨時", "臨時工", "派遣"),
         "internship": ("internship", "intern", "實習", "實習生"),

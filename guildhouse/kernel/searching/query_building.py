@@ -17,12 +17,11 @@ from guildhouse.kernel.searching.in_sight import Clause, found_in_sight, must, r
 from guildhouse.kernel.searching.index_schema import Noun
 from guildhouse.kernel.searching.query_parts import all_of, any_of, beginning_with, having
 from guildhouse.kernel.searching.search_index import SearchIndex
-from guildhouse.kernel.searching.search_query import Asked, Term, said_together
+from guildhouse.kernel.searching.search_query import FEW_WORDS, Asked, Term, said_together
 from guildhouse.kernel.searching.spelling import meant_by_letters
-from guildhouse.kernel.searching.tokens import errors_in, stem, stems, whole
+from guildhouse.kernel.searching.tokens import errors_in, inside, stem, stems, whole
 
 BOOSTS = {"A": 0.2, "B": 0.1}
-FEW_WORDS = 4  # what is longer is a text rather than a query
 SHORT = 2.0  # times as much as that where few words are asked for: then they are likely to be a title
 AS_TYPED = 0.5  # where there is but one word, a title that has it as it was typed, or in the other number
 NEIGHBOURS = 0.1  # two words of the query that follow one another in a title
@@ -88,16 +87,17 @@ class QueryBuilder:
     def merged(self, needed: Sequence[Term]) -> Iterator[Query]:
         """A query for each term, one for several where together they have a synonym."""
         for terms, others in groups_of(needed, self.synonyms):
-            own = [self.one(each) for each in terms]
-            said = own[0] if len(own) == 1 else all_of(own)
             if not others:
-                yield said
+                yield self.one(terms[0])
                 continue
+            chosen = self.chosen(terms)
+            own = [self.in_text(each) if chosen else self.one(each) for each in terms]
+            said = own[0] if len(own) == 1 else all_of(own)
             most = self.rarity([word for each in terms for word in each.words])
             in_title = SHORT * (BOOSTS["A"] + (NEIGHBOURS if len(terms) > 1 else 0.0))
             alternatives = (self.alternative(stems(each), most, in_title) for each in others)
-            found = Query.disjunction_max_query(list(alternatives))
-            yield Query.disjunction_max_query([said, Query.boost_query(found, NAMED) if terms[0].choices else found])
+            found = Query.disjunction_max_query([said, *alternatives])
+            yield any_of([Query.boost_query(found, NAMED), *chosen]) if chosen else found
 
     def alternative(self, words: Sequence[str], most: float, in_title: float) -> Query:
         """Another way to say it, at a lower score, however rare it is; in the title it counts more, as the words do."""
@@ -115,11 +115,15 @@ class QueryBuilder:
         """One term: in all text, or in its column; or the choices that it stands for."""
         if term.either:
             return any_of(map(self.one, term.either))
-        if not term.choices:
-            return self.in_text(term)
-        rows = (having(self.schema, f"{self.noun.name}={each.column}", each.value) for each in term.choices)
-        chosen = (Query.const_score_query(each, CHOSEN) for each in rows)
-        return any_of([Query.boost_query(self.in_text(term), NAMED), *chosen])
+        chosen = self.chosen([term])
+        found = self.in_text(term)
+        return any_of([Query.boost_query(found, NAMED), *chosen]) if chosen else found
+
+    def chosen(self, terms: Sequence[Term]) -> Sequence[Query]:
+        """The rows of the choices that one term stands for; of several together, none."""
+        choices = terms[0].choices if len(terms) == 1 else ()
+        rows = (having(self.schema, f"{self.noun.name}={each.column}", each.value) for each in choices)
+        return [Query.const_score_query(each, CHOSEN) for each in rows]
 
     def in_text(self, term: Term) -> Query:
         """One term in all text, or in its column."""
@@ -147,7 +151,9 @@ class QueryBuilder:
             meant = {stem(each) for each in meant_by_letters(self.index, term.said)} - {word}
             yield from (having(self.schema, place, each) for each in sorted(meant) for place in places)
         else:
-            near = (Query.fuzzy_term_query(self.schema, place, word, errors_in(word)) for place in places)
+            said = "".join(whole(term.said))
+            forms = [(place, word) for place in places] + [(f"{self.noun.name}~whole", said)]
+            near = (Query.fuzzy_term_query(self.schema, place, form, errors_in(form)) for place, form in forms)
             yield from (Query.boost_query(each, MISTYPED) for each in near)
 
     def may_be_mistyped(self, term: Term) -> bool:
@@ -180,7 +186,12 @@ class QueryBuilder:
         if not term.signs:
             return cut
         signs = Query.const_score_query(self.phrase(f"{self.noun.name}~signs", term.signs), 1.0)
-        return any_of([cut, signs])
+        found = any_of([cut, signs])
+        if not self.may_be_mistyped(term) or self.index.count(found):
+            return found
+        parts = [self.phrase(name, (each,)) for each in inside(term.said)] or [found]
+        together = all_of(parts)
+        return together if self.index.count(together) else any_of(parts)
 
     def beginning(self, term: Term) -> Query:
         """Words that begin like this, among the titles and names."""

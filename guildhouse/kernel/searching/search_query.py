@@ -7,7 +7,7 @@ or has no word at all, is refused.
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, zip_longest
 from typing import TypeAlias
 
 from guildhouse.kernel.errors import BadRequest
@@ -15,6 +15,7 @@ from guildhouse.kernel.searching.tokens import EMPTY, EMPTY_SIGNS, HAN, coarse, 
 
 MOST_SIGNS = 1_000
 MOST_WORDS = 50
+FEW_WORDS = 4  # what is longer is a text rather than a query
 LONGEST_CHOICE = 4  # words of what a choice is called
 SIGNAL_WORDS = ("AND", "OR", "NOT")
 PIECE = re.compile(
@@ -121,7 +122,7 @@ def parse_query(text: str, columns: Collection[str], choices: Choices | None = N
     """
     if len(text) > MOST_SIGNS:
         raise QueryTooLong
-    terms = tuple(with_alternatives(with_choices(pieces(plain(text), columns), choices or {})))
+    terms = tuple(with_it(list(with_alternatives(with_choices(pieces(plain(text), columns), choices or {})))))
     if not terms:
         raise NothingToSearch
     if sum(len(each.words) for each in terms) > MOST_WORDS:
@@ -185,6 +186,13 @@ def han(run: str) -> Iterator[Term]:
     for together, words in groupby(cut, lambda word: len(word) == 1 and (is_name or word not in EMPTY_SIGNS)):
         for said in [tuple(words)] if together else [(word,) for word in words]:
             yield Term("".join(said), said, needed=len("".join(said)) > 1 or len(cut) == 1)
+
+
+def with_it(terms: Sequence[Term]) -> Iterator[Term]:
+    """The terms; of few, `it` before a word that says something is information technology, however it is written."""
+    for term, behind in zip_longest(terms, terms[1:]):
+        is_meant = term.said.lower() == "it" and behind is not None and behind.needed and len(terms) <= FEW_WORDS
+        yield replace(term, needed=True) if is_meant else term
 
 
 def with_choices(found: Iterable[Term | None], choices: Choices) -> Iterator[Term | None]:

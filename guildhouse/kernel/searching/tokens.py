@@ -144,6 +144,12 @@ def coarse(run: str) -> Sequence[str]:
     return found
 
 
+def inside(word: str) -> Sequence[str]:
+    """The shorter words that a folded Chinese word is made of: a place and what is there, in the name of something."""
+    found = [each for each in chinese()[1].cut_for_search(word, False) if 1 < len(each) < len(word)]
+    return found if "".join(found) == word else ()
+
+
 @Once
 def scripts() -> tuple[Any, Any]:
     """What turns Chinese into Simplified signs, one for one, and into Traditional ones (40 MB)."""

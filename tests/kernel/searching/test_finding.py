@@ -119,6 +119,34 @@ async def test_a_letter_that_should_be_double_is_an_error_though_the_word_has_th
         assert (await found(cast.nobody, f"q={quote(right)}"))["search"]["did_you_mean"] is None, right
 
 
+async def test_what_is_one_word_of_the_dictionary_and_nobody_wrote_so_is_looked_for_in_parts(cast: Cast) -> None:
+    rows = [{"title": "護理師", "city": "台北"}, {"title": "護理師", "city": "高雄"}, {"title": "廚師", "city": "台北"}]
+    await opened(cast, rows)
+    assert [row["city"] for row in (await found(cast.nobody, f"q={quote('台北護理師')}"))["data"]] == ["台北"]
+    assert await titles(cast.nobody, f"q={quote('人力資源')}") == []
+
+
+async def test_of_its_parts_any_is_enough_where_no_row_has_both(cast: Cast) -> None:
+    await opened(cast, [{"title": "護理師", "city": "高雄"}, {"title": "廚師", "city": "台北"}, {"title": "木工"}])
+    assert set(await titles(cast.nobody, f"q={quote('台北護理師')}")) == {"護理師", "廚師"}
+
+
+async def test_it_before_a_word_is_information_technology(cast: Cast) -> None:
+    await opened(
+        cast, [{"title": "IT specialist"}, {"title": "Paralegal specialist", "description": "We like it here."}]
+    )
+    for words in ("it specialist", "IT specialist", "specialist it"):
+        assert (await titles(cast.nobody, f"q={quote(words)}"))[0] == "IT specialist", words
+    assert await titles(cast.nobody, "q=it+paralegal") == ["Paralegal specialist"]
+
+
+@pytest.mark.parametrize("typed", ["attorny", "attorneey", "manger"])
+async def test_an_error_that_leaves_another_stem_is_forgiven_too(cast: Cast, typed: str) -> None:
+    wanted = ["Trial attorney"] if typed.startswith("a") else ["Office manager"]
+    await opened(cast, [{"title": "Trial attorney"}, {"title": "Office manager"}])
+    assert await titles(cast.nobody, f"q={typed}") == wanted
+
+
 async def test_what_may_be_meant_ends_as_the_typed_word_does_and_every_word_of_the_query_is_put_right(
     cast: Cast,
 ) -> None:
