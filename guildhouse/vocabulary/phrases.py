@@ -1,5 +1,7 @@
 """Synonyms: other phrases for what a phrase of a search means, for titles and for skills, in English and Chinese."""
 
+from functools import lru_cache
+
 from guildhouse.kernel.at_hand import Once
 from guildhouse.kernel.searching.tokens import chinese, folded_script, scripts
 from guildhouse.vocabulary import shipped
@@ -10,6 +12,7 @@ from guildhouse.vocabulary.titles import title_key, words_of
 MOST = 8
 
 
+@lru_cache(20_000)  # the same words come again and again
 def synonyms(phrase: str) -> tuple[str, ...]:
     """Other phrases that mean the same, the best first; none, where nothing means quite the same."""
     key = title_key(phrase)

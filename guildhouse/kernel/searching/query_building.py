@@ -19,7 +19,7 @@ from guildhouse.kernel.searching.query_parts import all_of, any_of, beginning_wi
 from guildhouse.kernel.searching.search_index import SearchIndex
 from guildhouse.kernel.searching.search_query import FEW_WORDS, Asked, Term, said_together
 from guildhouse.kernel.searching.spelling import meant_by_letters
-from guildhouse.kernel.searching.tokens import errors_in, inside, stem, stems, whole
+from guildhouse.kernel.searching.tokens import errors_in, inside, stem, stems_of, whole
 
 BOOSTS = {"A": 0.2, "B": 0.1}
 SHORT = 2.0  # times as much as that where few words are asked for: then they are likely to be a title
@@ -95,7 +95,7 @@ class QueryBuilder:
             said = own[0] if len(own) == 1 else all_of(own)
             most = self.rarity([word for each in terms for word in each.words])
             in_title = SHORT * (BOOSTS["A"] + (NEIGHBOURS if len(terms) > 1 else 0.0))
-            alternatives = (self.alternative(stems(each), most, in_title) for each in others)
+            alternatives = (self.alternative(stems_of(each), most, in_title) for each in others)
             found = Query.disjunction_max_query([said, *alternatives])
             yield any_of([Query.boost_query(found, NAMED), *chosen]) if chosen else found
 
@@ -247,14 +247,14 @@ def meant(terms: Sequence[Term], synonyms: Synonyms) -> tuple[int, Sequence[str]
         group = plain[:length]
         if all(each.is_plain for each in group):
             others = [*synonyms(said_together(group)), *(group[0].other_names if length == 1 else ())]
-            if narrow := list({tuple(stems(each)): each for each in others if not is_part(each, group)}.values()):
+            if narrow := list({stems_of(each): each for each in others if not is_part(each, group)}.values()):
                 return length, narrow
     return 1, ()
 
 
 def is_part(other: str, terms: Sequence[Term]) -> bool:
     """Whether another phrase says only a part of what these terms say: `nurse` is wider than `registered nurse`."""
-    return set(stems(other)) <= {word for each in terms for word in each.words}
+    return set(stems_of(other)) <= {word for each in terms for word in each.words}
 
 
 def least_of(count: int) -> int:

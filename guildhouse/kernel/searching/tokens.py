@@ -120,6 +120,12 @@ def stems(text: str) -> list[str]:
     return analyzers()[STEMS].analyze(spaced(text))
 
 
+@lru_cache(maxsize=20_000)
+def stems_of(phrase: str) -> tuple[str, ...]:
+    """A phrase as it is looked up: one of those that come again and again."""
+    return tuple(stems(phrase))
+
+
 def whole(text: str) -> list[str]:
     """The words of a text as they are completed: in small letters, without accents, not stemmed."""
     return analyzers()[WHOLE].analyze(spaced(text))
