@@ -13,6 +13,7 @@ from guildhouse.kernel.at_hand import Loader, Once
 from guildhouse.kernel.manifest import House, Manifest
 from guildhouse.kernel.searching.tokens import chinese, scripts
 from guildhouse.places.gazetteer import gazetteer
+from guildhouse.places.town_names import names_of_towns
 from guildhouse.vocabulary.extraction import automata
 from guildhouse.vocabulary.occupations import register
 from guildhouse.vocabulary.phrases import everyday
@@ -28,7 +29,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_what_the_house_looks_things_up_in_is_loaded() -> None:
-    dear = (gazetteer, automata, register, spelled, everyday, chinese, scripts)
+    dear = (gazetteer, automata, register, spelled, everyday, chinese, scripts, names_of_towns)
     for kept in dear:
         kept.forget()
     async with running(Loader(HOUSE).run):

@@ -126,6 +126,19 @@ async def test_what_is_one_word_of_the_dictionary_and_nobody_wrote_so_is_looked_
     assert await titles(cast.nobody, f"q={quote('人力資源')}") == []
 
 
+async def test_a_town_is_found_by_its_name_in_the_other_language(cast: Cast) -> None:
+    await opened(
+        cast,
+        [
+            {"title": "Nurse", "city": "Taipei"},
+            {"title": "護理師", "city": "台北"},
+            {"title": "Cook", "city": "Tainan"},
+        ],
+    )
+    for words in ("台北", "臺北", "taipei", "台北 nurse", "taipei 護士"):
+        assert set(await titles(cast.nobody, f"q={quote(words)}")) == {"Nurse", "護理師"}, words
+
+
 async def test_of_its_parts_any_is_enough_where_no_row_has_both(cast: Cast) -> None:
     await opened(cast, [{"title": "護理師", "city": "高雄"}, {"title": "廚師", "city": "台北"}, {"title": "木工"}])
     assert set(await titles(cast.nobody, f"q={quote('台北護理師')}")) == {"護理師", "廚師"}
