@@ -27,10 +27,8 @@ AS_TYPED = 0.5  # where there is but one word, a title that has it as it was typ
 NEIGHBOURS = 0.1  # two words of the query that follow one another in a title
 MEANT = 0.9  # a synonym counts less than the word
 MISTYPED = 0.5
-CHOSEN, NAMED = (
-    2.0,
-    0.6,
-)  # what a choice counts, as much as a filter would; and how much of a word counts that says the same
+CHOSEN = 2.0  # a choice, whatever it is: it narrows a search as a filter would
+NAMED = 0.6  # a text that says the same as a choice
 LONGEST_PHRASE = 4  # words of what may have a synonym
 
 
@@ -263,9 +261,9 @@ def least_of(count: int) -> int:
 
 
 def loosened(terms: Sequence[Term]) -> list[Term]:
-    """The terms of a text: what is joined, as `end-of-life`, is any of its words; Chinese signs stay together."""
+    """The terms of a text: what is joined, as `end-of-life`, is any of its words; Chinese and choices stay together."""
     found: list[Term] = []
     for each in terms:
-        whole = each.exact or each.begins or each.either or each.is_chinese
-        found += [each] if whole else [replace(each, words=(word,)) for word in each.words]
+        stays = each.exact or each.begins or each.either or each.choices or each.is_chinese
+        found += [each] if stays else [replace(each, words=(word,)) for word in each.words]
     return found
