@@ -4,6 +4,7 @@ again, by the scopes and by every filter, and has its values: an index that is b
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any
 
 import asyncpg
@@ -36,6 +37,7 @@ class Found:
 
     page: Page
     ranking: Ranking | None = None
+    scores: Sequence[float] = ()  # of the rows of the page
 
     @property
     def engine(self) -> str:
@@ -163,7 +165,8 @@ class Finding:
             next_ = Cursor((key, rows[-1][0] + 1, last.score, last.row_id))
         if rows and start > 0:
             previous = Cursor((key, max(0, rows[0][0] - limit), 0.0, ""))
-        return Found(Page([record for _, record in rows], next_, previous), ranking)
+        scores = [ranking.hits[place].score for place, _ in rows]
+        return Found(Page([record for _, record in rows], next_, previous), ranking, scores)
 
     async def rows_by_id(self, ids: Sequence[str]) -> dict[str, asyncpg.Record]:
         """Those of the rows that the actor sees and that fulfil all conditions, by id."""
@@ -219,13 +222,14 @@ class Finding:
 
     async def judge(self, ranking: Ranking) -> None:
         """Let the database judge the hits by all conditions, and sort them where it is not relevance that counts."""
-        where = (with_ids(ranking.ids), visible(self.actor), *self.listing.where)
+        ids = ranking.ids
+        where = (with_ids(ids), visible(self.actor), *self.listing.where)
         sql, values = statement(self.resource, "id", where, self.listing.around)
         terms = ", ".join(each.sql(False) for each in self.listing.order)
         records = await within_budget(self.connection.fetch(numbered(f"{sql} ORDER BY {terms}"), *values))
         place = {record["id"]: n for n, record in enumerate(records)}
-        kept = [hit for hit in ranking.hits if hit.row_id in place]
-        ranking.hits = kept if self.sought.by_relevance else sorted(kept, key=lambda hit: place[hit.row_id])
+        kept = [(place[row_id], hit) for row_id, hit in zip(ids, ranking.hits, strict=True) if row_id in place]
+        ranking.hits = [hit for _, hit in (kept if self.sought.by_relevance else sorted(kept, key=itemgetter(0)))]
 
 
 def with_ids(ids: Sequence[str]) -> Condition:
