@@ -11,7 +11,7 @@ from uuid import UUID
 
 from guildhouse.kernel.searching.search_index import Hit
 
-FIRST = 200  # hits that a first page ranks
+FIRST = 100  # hits that a first page ranks, or more where a page has more rows
 DEEPEST = 10_000  # hits that are ranked at all: who wants more narrows the search, or sorts it by a column
 KEPT = 300_000  # hits in all rankings of a process
 
