@@ -4,7 +4,7 @@ A search is heard when it is over (`kernel/searching/heard.py`) and written with
 forgotten is deleted from the row and from the log.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -15,9 +15,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from guildhouse.kernel import store
 from guildhouse.kernel.answer import Answer
+from guildhouse.kernel.bulk import Judged, Line, Op, Outcome, insert_many_sql, update_many_sql, write_stretch
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.door import Door
 from guildhouse.kernel.manifest import House
+from guildhouse.kernel.may import nobody
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Carry, Find, Keep, Log, Resource, Shapes
 from guildhouse.kernel.row import Row, Values
@@ -120,19 +122,38 @@ async def remember(_server: Server, ctx: Context, heard: Sequence[Heard]) -> Non
     records = await ctx.connection.fetch(THERE, list(keeping), [address for _, address in last])
     there = {(record["person_id"], record["address"]): RecentSearch.of(record) for record in records}
     since = min(each.at for each, _ in addressed) - TYPING
-    lately = [RecentSearch.of(record) for record in await ctx.connection.fetch(LATELY, list(keeping), since)]
+    lately: dict[str, list[RecentSearch]] = defaultdict(list)
+    for record in await ctx.connection.fetch(LATELY, list(keeping), since):
+        lately[record["person_id"]].append(RecentSearch.of(record))
+    written: dict[Asked, Searched] = {}
+    typed_on: dict[str, RecentSearch] = {}
     for (person, address), each in last.items():
-        typing = [row for row in lately if row.address != address and goes_on_from(each, row)]
-        if any(cuts_a_word(row.q, each.q) for row in typing):
-            continue
-        await forget(ctx, [row.values() for row in typing])
-        now = {"found": each.found, "searched_at": each.at}
-        if row := there.get((person, address)):
-            await store.change(ctx, recent_searches, row, {**now, "times": row.times + 1}, verb="repeated")
-        else:
-            new = {"person_id": person, "resource": each.resource, "q": each.q, "query": dict(each.query)}
-            await store.create(ctx, recent_searches, {**new, **now, "address": address, "times": 1}, verb="created")
+        typing = [row for row in lately[person or ""] if row.address != address and goes_on_from(each, row)]
+        if not any(cuts_a_word(row.q, each.q) for row in typing):
+            written[person, address] = each
+            typed_on |= {row.id: row for row in typing}
+    await forget(ctx, [row.values() for row in typed_on.values()])
+    await write(ctx, written, there)
     await forget(ctx, await ctx.connection.fetch(TOO_MANY, list(keeping)))
+
+
+async def write(ctx: Context, searches: Mapping[Asked, Searched], there: Mapping[Asked, RecentSearch]) -> None:
+    """Write searches that are new, and those that are there as repeated: each kind in one statement."""
+    new, repeated = list[Judged](), list[Judged]()
+    for n, ((person, address), each) in enumerate(searches.items()):
+        values: dict[str, Any] = {"found": each.found, "searched_at": each.at}
+        line = Line(n, Op(op="create"), None)
+        if row := there.get((person, address)):
+            values["times"] = row.times + 1
+            after = await store.judge_change(ctx, recent_searches, row, values, nobody, "repeated")
+            repeated.append(Judged(line, "changed", row, after))
+        else:
+            values |= {"person_id": person, "resource": each.resource, "q": each.q, "query": dict(each.query)}
+            values |= {"address": address, "times": 1}
+            new.append(Judged(line, "created", None, await store.judge_new(ctx, recent_searches, values, "created")))
+    outcomes = [Outcome("failed") for _ in searches]
+    await write_stretch(ctx, recent_searches, insert_many_sql(recent_searches), new, outcomes, "created")
+    await write_stretch(ctx, recent_searches, update_many_sql(recent_searches), repeated, outcomes, "repeated")
 
 
 def newest(last: Mapping[Asked, Searched]) -> dict[Asked, Searched]:
