@@ -5,7 +5,7 @@ forgotten is deleted from the row and from the log.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 from urllib.parse import urlencode
@@ -24,7 +24,7 @@ from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Carry, Find, Keep, Log, Resource, Shapes
 from guildhouse.kernel.row import Row, Values
 from guildhouse.kernel.scopes import scope
-from guildhouse.kernel.searching.heard import TYPING, Heard, Searched, cuts_a_word, goes_on
+from guildhouse.kernel.searching.heard import TYPING, Heard, Searched, cuts_a_word, normalised
 from guildhouse.kernel.server import Server
 from guildhouse.kernel.shapes import ReadShape
 from guildhouse.kernel.tasks import Schedule, Task, Work
@@ -32,6 +32,7 @@ from guildhouse.kernel.writing import held, perform
 from guildhouse.searches.asking import address_of
 
 Asked: TypeAlias = tuple[str | None, str]  # the person, and the address that runs the search again
+Lately: TypeAlias = "dict[str, list[tuple[str, RecentSearch]]]"  # by person, with their words as they are compared
 
 MOST, KEPT_DAYS, AT_A_TIME = 50, 30, 200
 LONGEST = 2000  # signs of an address; nobody types what is longer
@@ -122,13 +123,13 @@ async def remember(_server: Server, ctx: Context, heard: Sequence[Heard]) -> Non
     records = await ctx.connection.fetch(THERE, list(keeping), [address for _, address in last])
     there = {(record["person_id"], record["address"]): RecentSearch.of(record) for record in records}
     since = min(each.at for each, _ in addressed) - TYPING
-    lately: dict[str, list[RecentSearch]] = defaultdict(list)
+    lately: Lately = defaultdict(list)
     for record in await ctx.connection.fetch(LATELY, list(keeping), since):
-        lately[record["person_id"]].append(RecentSearch.of(record))
+        lately[record["person_id"]].append((normalised(record["q"]), RecentSearch.of(record)))
     written: dict[Asked, Searched] = {}
     typed_on: dict[str, RecentSearch] = {}
     for (person, address), each in last.items():
-        typing = [row for row in lately[person or ""] if row.address != address and goes_on_from(each, row)]
+        typing = [row for row in typed_to(each, lately[person or ""]) if row.address != address]
         if not any(cuts_a_word(row.q, each.q) for row in typing):
             written[person, address] = each
             typed_on |= {row.id: row for row in typing}
@@ -167,10 +168,18 @@ def newest(last: Mapping[Asked, Searched]) -> dict[Asked, Searched]:
     return dict(reversed(found))
 
 
-def goes_on_from(search: Searched, row: RecentSearch) -> bool:
-    """Whether somebody goes on to type what they have searched a moment ago."""
+def typed_to(search: Searched, lately: Iterable[tuple[str, RecentSearch]]) -> Iterator[RecentSearch]:
+    """What somebody goes on from, out of what they have searched a moment ago."""
+    said = normalised(search.q)
+    for words, row in lately:  # many where somebody is quick: most are told apart by their words
+        if words != said and (words.startswith(said) or said.startswith(words)) and is_same_but_words(search, row):
+            yield row
+
+
+def is_same_but_words(search: Searched, row: RecentSearch) -> bool:
+    """Whether somebody has searched the same list with the same filters, a moment ago."""
     same = (row.person_id, row.resource, row.query) == (search.actor_id, search.resource, search.query)
-    return same and abs(search.at - row.searched_at) < TYPING and goes_on(row.q, search.q)
+    return same and abs(search.at - row.searched_at) < TYPING
 
 
 def run_at(house: House, search: Searched) -> str:
