@@ -59,6 +59,8 @@ def meant(finding: Finding, index: SearchIndex, words: Sequence[str]) -> str | N
 
 def hits(finding: Finding, found: Found, rows: Sequence[Values]) -> list[dict[str, Any]]:
     """How well each row fits, and where the words are in the text that the actor sees of it."""
+    if not rows:
+        return []
     mistyped = found.ranking.mistyped if found.ranking else ()
     marks = marked(finding.asked, finding.engine.house.synonyms_of, mistyped)
     scores = found.scores or [0.0] * len(rows)

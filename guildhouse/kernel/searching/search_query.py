@@ -7,6 +7,7 @@ or has no word at all, is refused.
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import groupby
 
 from guildhouse.kernel.errors import BadRequest
@@ -100,6 +101,12 @@ def parse_query(text: str, columns: Collection[str]) -> Asked:
     """
     if len(text) > MOST_SIGNS:
         raise QueryTooLong
+    return parsed(text, frozenset(columns) if ":" in plain(text) else frozenset())
+
+
+@lru_cache(maxsize=1_000)
+def parsed(text: str, columns: frozenset[str]) -> Asked:
+    """The same, parsed once: a search over everything asks all nouns the same."""
     terms = tuple(with_alternatives(pieces(plain(text), columns)))
     if not terms:
         raise NothingToSearch
