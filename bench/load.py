@@ -129,4 +129,4 @@ async def found_after(
 async def until_found(line: Line, question: bytes) -> None:
     """Ask until something is found."""
     while b'"data":[]' in await line.ask(question):  # noqa: ASYNC110 - what is waited for is in another process
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0.01)
