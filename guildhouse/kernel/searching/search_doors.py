@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
 from guildhouse.kernel.answer import Answer
+from guildhouse.kernel.db import Connection
 from guildhouse.kernel.door import Door
 from guildhouse.kernel.errors import BadRequest
 from guildhouse.kernel.fields import Selection
@@ -17,10 +18,11 @@ from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.searching.called import parse_asked
 from guildhouse.kernel.searching.completing import Suggestion, complete, likeliest
-from guildhouse.kernel.searching.finding import DATABASE, INDEX, Finding, Found
+from guildhouse.kernel.searching.finding import DATABASE, INDEX, Finding, Found, ranked_together
 from guildhouse.kernel.searching.forgiving import FEW, complete_forgiving, with_forgiven
 from guildhouse.kernel.searching.heard import hear_search
 from guildhouse.kernel.searching.index_schema import Noun
+from guildhouse.kernel.searching.ranking import Ranking
 from guildhouse.kernel.searching.search_answer import hits, notice, spelled_right
 from guildhouse.kernel.searching.search_answering import etag_of_search, kept_or_made, wait_for_index
 from guildhouse.kernel.searching.search_index import SearchIndex
@@ -68,7 +70,10 @@ async def search(call: Call) -> Answer:
 
 async def found_answer(call: Call, nouns: Sequence[Noun], text: str, limit: int) -> Answer:
     """What is found, noun by noun. What is nearly the same is told only where nobody has written the words themselves."""
-    looked = [await search_noun(call, noun, text, limit) for noun in nouns]
+    async with call.server.database.reading() as connection:
+        findings = [finding_of(call, connection, noun, text, limit) for noun in nouns]
+        rankings = await ranked_together(findings) if findings else ()
+        looked = [await look_for(each, ranking) for each, ranking in zip(findings, rankings, strict=True)]
     as_written = [each for each in looked if each[1].ranking and each[1].ranking.hits and not each[1].ranking.mistyped]
     meant = None if as_written else await meant_in_any([(finding, found) for finding, found, _ in looked])
     groups = [told for *_, told in as_written or looked]
@@ -102,20 +107,26 @@ async def meant_in_any(looked: Sequence[tuple[Finding, Found]]) -> str | None:
     return None
 
 
-async def search_noun(call: Call, noun: Noun, text: str, limit: int) -> tuple[Finding, Found, dict[str, Any]]:
-    """What is found of one noun, and how it is told."""
+def finding_of(call: Call, connection: Connection, noun: Noun, text: str, limit: int) -> Finding:
+    """The search for one noun: a few of its rows, with what is highlighted of them."""
     resource = noun.resource
     sought = Sought(parse_asked(resource, text), (), highlights=True, by_relevance=True)
     fields = tuple(dict.fromkeys(["id", *(name for name in resource.find.text if name in resource.readable)]))
     listing = Listing(Selection(fields), (LIVE,), parse_sort(resource, None), limit)
-    async with call.server.database.reading() as connection:
-        finding = Finding(call.server.search, connection, resource, call.actor, listing, sought)
-        found = await finding.find()
-        rows = await rendered(call.server.house, connection, resource, call.actor, found.page.rows, listing.selection)
+    return Finding(call.server.search, connection, resource, call.actor, listing, sought)
+
+
+async def look_for(finding: Finding, ranking: Ranking | None) -> tuple[Finding, Found, dict[str, Any]]:
+    """What is found of one noun, and how it is told."""
+    resource, noun = finding.resource, finding.noun
+    found = await finding.find_best(ranking)
+    rows = await rendered(
+        finding.engine.house, finding.connection, resource, finding.actor, found.page.rows, finding.listing.selection
+    )
     told = {
         "kind": resource.path,
         "total": found.total,
-        "more": f"/v1/{resource.path}?{urlencode({'q': text})}",
+        "more": f"/v1/{resource.path}?{urlencode({'q': finding.asked.text})}",
         "hits": [told_hit(noun, row, hit) for row, hit in zip(rows, hits(finding, found, rows), strict=True)],
     }
     return finding, found, told

@@ -7,6 +7,7 @@ or has no word at all, is refused.
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import groupby, zip_longest
 from typing import TypeAlias
 
@@ -122,12 +123,19 @@ def parse_query(text: str, columns: Collection[str], choices: Choices | None = N
     """
     if len(text) > MOST_SIGNS:
         raise QueryTooLong
-    terms = tuple(with_it(list(with_alternatives(with_choices(pieces(plain(text), columns), choices or {})))))
+    found = typed(text, frozenset(columns) if ":" in plain(text) else frozenset())
+    terms = tuple(with_it(list(with_alternatives(with_choices(found, choices or {})))))
     if not terms:
         raise NothingToSearch
     if sum(len(each.words) for each in terms) > MOST_WORDS:
         raise QueryTooLong
     return Asked(text, terms)
+
+
+@lru_cache(maxsize=1_000)
+def typed(text: str, columns: frozenset[str]) -> tuple[Term | None, ...]:
+    """The terms as they stand in what was typed, found once: a search over everything asks all nouns the same."""
+    return tuple(pieces(plain(text), columns))
 
 
 def pieces(text: str, columns: Collection[str]) -> Iterator[Term | None]:
