@@ -165,7 +165,7 @@ async def live(place: Path, searches: int, seconds: int = 15, rate: int = 200) -
 
 def until_ready(token: str) -> None:
     """Wait until the index is built, the readers have read everything, and what is to be at hand is."""
-    asking = Asking(token)
+    asking = Asking(GUILDHOUSE, token)
     while asking.get("/ready")["status"] != "pass":
         time.sleep(0.5)
     time.sleep(10)

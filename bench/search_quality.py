@@ -21,11 +21,12 @@ from uuid import UUID
 import orjson
 
 from guildhouse.app import HOUSE
+from guildhouse.kernel.searching.called import parse_asked
 from guildhouse.kernel.searching.index_schema import schema_of
 from guildhouse.kernel.searching.query_building import QueryBuilder
 from guildhouse.kernel.searching.search_document import documents_of
 from guildhouse.kernel.searching.search_index import READY, SearchIndex, Stand
-from guildhouse.kernel.searching.search_query import NothingToSearch, QueryTooLong, parse_query
+from guildhouse.kernel.searching.search_query import NothingToSearch, QueryTooLong
 from guildhouse.kernel.searching.tokens import stems
 
 SCHEMA = schema_of(HOUSE)
@@ -51,7 +52,7 @@ class Shelf:
     def find(self, text: str) -> list[int]:
         """The numbers of the best texts."""
         try:
-            asked = parse_query(text, JOBS.text)
+            asked = parse_asked(JOBS.resource, text)
         except (NothingToSearch, QueryTooLong):
             return []
         builder = QueryBuilder(self.index, HOUSE.synonyms_of)

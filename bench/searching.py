@@ -1,6 +1,6 @@
 """Searching: the server's searches against the bare engine on the same index, and against PostgreSQL's own text search.
 
-    python -m bench.searching [--jobs 500000]
+    python -m bench.searching [--jobs 500000] [--at DIRECTORY] [--only suggest mixed lag]
 
 Ours are whole answers over HTTP (sight and rendering included); the bare engine's are ids; PostgreSQL's are ids, ranked by
 `ts_rank` over a stored `tsvector` with a GIN index. Each query is asked once of each, so that nothing is kept from before.
@@ -13,11 +13,11 @@ import random
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from itertools import accumulate
 from pathlib import Path
 from statistics import median
-from threading import Thread
 from typing import Any
 from urllib.parse import quote
 
@@ -25,9 +25,10 @@ import asyncpg
 import orjson
 from tantivy import Occur, Query
 
-from bench.__main__ import GUILDHOUSE, server
-from bench.load import request, run
-from bench.prepare import example, prepare
+from bench import meter
+from bench.__main__ import GUILDHOUSE, Cost, server
+from bench.load import Request, apart, found_after, request, run
+from bench.prepare import Prepared, example, prepare
 from guildhouse.app import HOUSE
 from guildhouse.kernel.embedded import Embedded
 from guildhouse.kernel.searching.index_schema import schema_of
@@ -81,8 +82,8 @@ def rare(n: int) -> str:
 class Asking:
     """Asks the server, one question after the other."""
 
-    def __init__(self, token: str) -> None:
-        self.connection, self.token = http.client.HTTPConnection(*GUILDHOUSE), token
+    def __init__(self, address: tuple[str, int], token: str) -> None:
+        self.connection, self.token = http.client.HTTPConnection(*address), token
 
     def get(self, path: str, **headers: str) -> dict[str, Any]:
         """An answer."""
@@ -98,11 +99,53 @@ class Asking:
         return found
 
 
-def answered(token: str, path: Callable[[int], str]) -> float:
-    """The median of some whole answers in milliseconds, one after the other, each to a question of its own."""
-    key = f"Authorization: Bearer {token}\r\n"
-    run(GUILDHOUSE, lambda n: request("GET", path(n + TIMES), headers=key), TIMES, 1)  # plans, files, types
-    return median(run(GUILDHOUSE, lambda n: request("GET", path(n), headers=key), TIMES, 1).latencies) * 1000
+@dataclass(frozen=True)
+class Served:
+    """A server with many jobs, and the processes whose CPU time counts."""
+
+    place: Path
+    dsn: str
+    prepared: Prepared
+    jobs: int
+    address: tuple[str, int]
+    pid: int
+    postmaster: int
+
+    @property
+    def key(self) -> str:
+        """The header of who asks."""
+        return f"Authorization: Bearer {self.prepared.token}\r\n"
+
+    def request(self, path: str) -> bytes:
+        """A question as bytes."""
+        return request("GET", path, headers=self.key)
+
+    def asking(self) -> Asking:
+        """Somebody who asks one question after the other."""
+        return Asking(self.address, self.prepared.token)
+
+    def cpu(self) -> tuple[float, float]:
+        """CPU seconds so far of the server, and of PostgreSQL."""
+        return meter.seconds(self.pid), meter.cpu(self.pid, self.postmaster) - meter.seconds(self.pid)
+
+    def cost(self, before: tuple[float, float], count: int) -> Cost:
+        """CPU of each of so many requests since then."""
+        own, database = ((now - then) / count * 1000 for now, then in zip(self.cpu(), before, strict=True))
+        return Cost(own, database)
+
+    def measured(self, make: Request, count: int, connections: int) -> tuple[list[float], str]:
+        """How long requests took, and what is to be told of their cost."""
+        before = self.cpu()
+        result = run(self.address, make, count, connections)
+        load = result.cpu / count * 1000
+        return result.latencies, (
+            f"{result.per_second:.0f} a second, each {self.cost(before, count)} ms of CPU, and {load:.2f} of the load"
+        )
+
+    def answered(self, path: Callable[[int], str]) -> float:
+        """The median of some whole answers in milliseconds, one after the other, each to a question of its own."""
+        run(self.address, lambda n: self.request(path(n + TIMES)), TIMES, 1)  # plans, files, types
+        return median(run(self.address, lambda n: self.request(path(n)), TIMES, 1).latencies) * 1000
 
 
 def milliseconds(act: Callable[[int], Any], first: int = 0) -> float:
@@ -134,7 +177,7 @@ RANKED = """SELECT id FROM bench_text, to_tsquery('english', $1) q
     WHERE tsv @@ q ORDER BY ts_rank(tsv, q) DESC LIMIT 20"""
 
 
-def compare(token: str, index: SearchIndex, ranked: Callable[[str], Any]) -> None:
+def compare(served: Served, index: SearchIndex, ranked: Callable[[str], Any]) -> None:
     """The table of ratios."""
     print(f"{'top 20 by relevance':<24}{'bare':>9}{'ours':>9}{'ratio':>8} {'aim':<6}{'ts_rank':>10}{'ahead':>8}")
     for name, make, aim in (
@@ -143,7 +186,7 @@ def compare(token: str, index: SearchIndex, ranked: Callable[[str], Any]) -> Non
         ("rare word", rare, ""),
     ):
         bare = milliseconds(lambda n, make=make: bare_search(index, make(n)))
-        ours = answered(token, lambda n, make=make: f"/v1/jobs?limit=20&q={quote(make(n))}")
+        ours = served.answered(lambda n, make=make: f"/v1/jobs?limit=20&q={quote(make(n))}")
         theirs = milliseconds(lambda n, make=make: ranked(make(n)))
         print(
             f"{name:<24}{bare:>9.2f}{ours:>9.2f}{ours / bare:>8.1f} {aim:<6}{theirs:>10.1f}{theirs / ours:>8.0f}",
@@ -151,7 +194,7 @@ def compare(token: str, index: SearchIndex, ranked: Callable[[str], Any]) -> Non
         )
     bare = milliseconds(lambda n: bare_facets(index, frequent(n)))
     path = f"/v1/jobs?limit=1&fields=id&facets={','.join(FACETS)}&q="
-    ours = answered(token, lambda n: path + frequent(n))
+    ours = served.answered(lambda n: path + frequent(n))
     print(f"{'five facets':<24}{bare:>9.2f}{ours:>9.2f}{ours / bare:>8.1f} {'<= 3':<6}", flush=True)
 
 
@@ -161,12 +204,21 @@ def until_quiet(asking: Asking) -> None:
         time.sleep(1)
 
 
-def at_once(token: str) -> None:
-    """Many at the same time."""
-    key = f"Authorization: Bearer {token}\r\n"
+def suggestions(served: Served) -> None:
+    """Completions, eight at the same time."""
 
     def completing(n: int) -> bytes:
-        return request("GET", f"/v1/search/suggest?q={WORDS[n * 7 % 3_000][:3]}", headers=key)
+        return served.request(f"/v1/search/suggest?q={WORDS[n * 7 % 3_000][:3]}")
+
+    run(served.address, lambda n: completing(n + 800), 200, 8)
+    took, cost = served.measured(completing, 800, 8)
+    print(
+        f"suggest, 8 at once: p50 {at(took, 0.5):.1f} ms, p95 {at(took, 0.95):.1f} ms (aim p95 20); {cost}", flush=True
+    )
+
+
+def mixture(served: Served) -> None:
+    """Searches of all kinds, 32 at the same time."""
 
     def mixed(n: int) -> bytes:
         paths = (
@@ -176,14 +228,13 @@ def at_once(token: str) -> None:
             f"/v1/jobs?limit=20&fields=id,title&facets=city&q={quote(usual(n + 9_000))}",
             f"/v1/search?q={WORDS[2_000 + n % 40_000]}",
         )
-        return request("GET", paths[n % 5], headers=key)
+        return served.request(paths[n % 5])
 
-    took = run(GUILDHOUSE, completing, 800, 8).latencies
-    print(f"suggest, 8 at once: p50 {at(took, 0.5):.1f} ms, p95 {at(took, 0.95):.1f} ms (aim p95 20)", flush=True)
-    run(GUILDHOUSE, lambda n: mixed(n + 100_000), 300, 32)  # to warm up: connections are made, plans are laid
-    found = run(GUILDHOUSE, mixed, 3_000, 32)
-    told = f"p50 {at(found.latencies, 0.5):.0f} ms, p99 {at(found.latencies, 0.99):.0f} ms (aim p99 100)"
-    print(f"mixed, 32 at once: {told}, {found.per_second:.0f} a second", flush=True)
+    run(served.address, lambda n: mixed(n + 100_000), 300, 32)  # to warm up: connections are made, plans are laid
+    took, cost = served.measured(mixed, 3_000, 32)
+    print(
+        f"mixed, 32 at once: p50 {at(took, 0.5):.0f} ms, p99 {at(took, 0.99):.0f} ms (aim p99 100); {cost}", flush=True
+    )
 
 
 def at(took: Sequence[float], share: float) -> float:
@@ -191,53 +242,46 @@ def at(took: Sequence[float], share: float) -> float:
     return took[int(len(took) * share)] * 1000
 
 
-def lag(token: str, ids: Sequence[str], seconds: int = 15, rate: int = 200) -> list[float]:
-    """Seconds from the answer to a write until a search finds it, while so many a second are written."""
-    committed: list[tuple[str, float]] = []
-    start = time.perf_counter()
+def lag(served: Served, seconds: int = 15, rate: int = 200, writers: int = 4) -> None:
+    """From the answer to a write until a search finds it, while so many a second are written."""
+    run_of_its_own = int(time.time())
 
-    def write() -> None:
-        connection = http.client.HTTPConnection(*GUILDHOUSE)
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Prefer": "return=minimal"}
-        for n in range(seconds * rate):
-            time.sleep(max(0.0, start + n / rate - time.perf_counter()))
-            word = f"zq{n}qz{start:.0f}"
-            connection.request("PATCH", f"/v1/jobs/{ids[n]}", orjson.dumps({"title": word}), headers)
-            answer = connection.getresponse()
-            assert answer.read() == b"" and answer.status == 204
-            committed.append((word, time.perf_counter()))
+    def word(n: int) -> str:
+        return f"zq{n}qz{run_of_its_own}"
 
-    writer, asking, took = Thread(target=write), Asking(token), list[float]()
-    writer.start()
-    while writer.is_alive():
-        time.sleep(0.1)
-        if not committed:
-            continue
-        word, since = committed[-1]
-        while not asking.get(f"/v1/jobs?limit=1&fields=id&q=title:{word}")["data"]:
-            time.sleep(0.005)
-        took.append(time.perf_counter() - since)
-    print(f"{len(committed) / (time.perf_counter() - start):.0f} writes a second: ", end="")
-    return sorted(took)
+    def write(n: int) -> bytes:
+        body = orjson.dumps({"title": word(n)})
+        path = f"/v1/jobs/{served.prepared.ids[n % len(served.prepared.ids)]}"
+        return request("PATCH", path, body, served.key + "Prefer: return=minimal\r\n")
+
+    def look(n: int) -> bytes:
+        return served.request(f"/v1/jobs?limit=1&fields=id&q=title:{word(n)}")
+
+    before = served.cpu()
+    took, wrote = apart(lambda: found_after(served.address, write, look, seconds * rate, rate, writers))
+    print(
+        f"{wrote:.0f} writes a second: commit to found p50 {at(took, 0.5):.0f} ms, p99 {at(took, 0.99):.0f} ms "
+        f"(aim 100 and 500); {served.cost(before, seconds * rate)} a write",
+        flush=True,
+    )
 
 
-def rebuild(asking: Asking, place: Path, jobs: int) -> None:
+def rebuild(served: Served) -> None:
     """A new index while the old one answers."""
-    search = place / "search"
+    search = served.place / "search"
     old = next(search.glob("*-*-*"))
     (search / "rebuild").touch()
-    start, took = time.perf_counter(), []
-    n = 0
+    asking, start, took = served.asking(), time.perf_counter(), list[float]()
     while old.exists():
         begun = time.perf_counter()
-        assert asking.get(f"/v1/jobs?limit=20&q={quote(usual(50_000 + n))}")["search"]["engine"] == "index"
+        query = quote(usual(50_000 + len(took)))
+        assert asking.get(f"/v1/jobs?limit=20&q={query}")["search"]["engine"] == "index"
         took.append(time.perf_counter() - begun)
-        n += 1
         time.sleep(0.05)
     seconds = time.perf_counter() - start
     took.sort()
     print(
-        f"built anew while serving: {jobs / seconds:.0f} jobs a second; "
+        f"built anew while serving: {served.jobs / seconds:.0f} jobs a second; "
         f"searches meanwhile p50 {at(took, 0.5):.0f}, p99 {at(took, 0.99):.0f} ms"
     )
 
@@ -254,41 +298,67 @@ async def with_text(dsn: str) -> None:
     await connection.close()
 
 
+def compared(served: Served) -> None:
+    """The table of ratios, with PostgreSQL's own search beside ours."""
+    directory = next((served.place / "search").glob("*-*-*"))
+    size = int(subprocess.run(["du", "-sk", directory], capture_output=True, text=True, check=True).stdout.split()[0])
+    print(f"index: {size / 1024:.0f} MB, {size * 1024 / served.jobs:.0f} bytes a job", flush=True)
+    loop = asyncio.new_event_loop()
+    connection = loop.run_until_complete(asyncpg.connect(served.dsn))
+
+    def ranked(text: str) -> Any:
+        return loop.run_until_complete(connection.fetch(RANKED, text.replace(" ", " & ")))
+
+    compare(served, SearchIndex(schema_of(HOUSE).schemas["jobs"], directory / "jobs"), ranked)
+    loop.run_until_complete(connection.close())
+
+
+PARTS: Mapping[str, Callable[[Served], None]] = {
+    "compare": compared,
+    "suggest": suggestions,
+    "mixed": mixture,
+    "lag": lag,
+    "rebuild": rebuild,
+}
+
+
+def prepared_at(place: Path, dsn: str, jobs: int) -> Prepared:
+    """The jobs of before, where they are kept, else new ones."""
+    kept = place / "prepared.json"
+    if not kept.exists():
+        prepared = asyncio.run(prepare(dsn, jobs, job, bare=False))
+        asyncio.run(with_text(dsn))
+        kept.write_bytes(orjson.dumps(asdict(prepared)))
+    return Prepared(**orjson.loads(kept.read_bytes()))
+
+
 def main() -> None:
     """Prepare, then compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=500_000)
-    jobs = parser.parse_args().jobs
-    place = Path(tempfile.mkdtemp(prefix="guildhouse-bench-"))
+    parser.add_argument("--at", type=Path, help="keep the jobs in this directory, and take those that are there")
+    parser.add_argument("--only", nargs="*", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--port", type=int, default=GUILDHOUSE[1])
+    options = parser.parse_args()
+    place = options.at or Path(tempfile.mkdtemp(prefix="guildhouse-bench-"))
+    place.mkdir(exist_ok=True)
     place.chmod(0o711)
     with Embedded(place) as dsn:
-        prepared = asyncio.run(prepare(dsn, jobs, job, bare=False))
-        asyncio.run(with_text(dsn))
+        prepared = prepared_at(place, dsn, options.jobs)
+        postmaster = int(next(place.glob("postgres-*/postmaster.pid")).read_text().split()[0])
         settings = {"DATABASE_URL": dsn, "GUILDHOUSE_DATA": str(place), "GUILDHOUSE_LIMITS": "0"}
-        up = ["-m", "guildhouse", "up", "--port", str(GUILDHOUSE[1])]
-        with server(up, GUILDHOUSE[1], GUILDHOUSE_LOG_LEVEL="error", **settings):
-            asking, start = Asking(prepared.token), time.perf_counter()
+        up = ["-m", "guildhouse", "up", "--port", str(options.port)]
+        with server(up, options.port, GUILDHOUSE_LOG_LEVEL="error", **settings) as pid:
+            address = (GUILDHOUSE[0], options.port)
+            served = Served(place, dsn, prepared, options.jobs, address, pid, postmaster)
+            asking, start = served.asking(), time.perf_counter()
             while asking.get("/ready")["checks"]["search"]["detail"]["engine"] != "index":
                 time.sleep(0.5)
-            print(f"first index: {jobs / (time.perf_counter() - start):.0f} jobs a second", flush=True)
-            directory = next((place / "search").glob("*-*-*"))
-            size = int(
-                subprocess.run(["du", "-sk", directory], capture_output=True, text=True, check=True).stdout.split()[0]
-            )
+            if (took := time.perf_counter() - start) > 1:
+                print(f"first index: {options.jobs / took:.0f} jobs a second", flush=True)
             until_quiet(asking)
-            print(f"index: {size / 1024:.0f} MB, {size * 1024 / jobs:.0f} bytes a job", flush=True)
-            loop = asyncio.new_event_loop()
-            connection = loop.run_until_complete(asyncpg.connect(dsn))
-
-            def ranked(text: str) -> Any:
-                return loop.run_until_complete(connection.fetch(RANKED, text.replace(" ", " & ")))
-
-            compare(prepared.token, SearchIndex(schema_of(HOUSE).schemas["jobs"], directory / "jobs"), ranked)
-            at_once(prepared.token)
-            took = lag(prepared.token, prepared.ids)
-            print(f"commit to found p50 {at(took, 0.5):.0f} ms, p99 {at(took, 0.99):.0f} ms (aim 100 and 500)")
-            rebuild(asking, place, jobs)
-            loop.run_until_complete(connection.close())
+            for part in options.only:
+                PARTS[part](served)
 
 
 if __name__ == "__main__":

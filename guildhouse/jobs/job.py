@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from guildhouse.jobs.carried import CARRY
 from guildhouse.jobs.city_coordinates import Latitude, Longitude, place_is_whole, placed
+from guildhouse.jobs.job_choices import CALLED, Employment, Term, Workplace
 from guildhouse.jobs.job_words import WORDS
 from guildhouse.jobs.pay import PAY, Amount, Period, YearlyAmount, comparable, salary_makes_sense
 from guildhouse.kernel import store
@@ -24,19 +25,6 @@ from guildhouse.kernel.stages import Stages
 from guildhouse.organizations.organization import organizations
 from guildhouse.organizations.teams import in_organization, members
 
-Employment = Literal[
-    "full_time",
-    "part_time",
-    "contract",
-    "temporary",
-    "internship",
-    "apprenticeship",
-    "volunteer",
-    "seasonal",
-    "other",
-]
-Term = Literal["permanent", "fixed_term", "temporary"]
-Workplace = Literal["on_site", "hybrid", "remote"]
 Key = Annotated[str, Field(max_length=200)]
 Tags = Annotated[list[Tag], Field(max_length=100)]
 
@@ -345,6 +333,7 @@ jobs = Resource(
         text={
             "title": "A", "organization_name": "B", "skills": "B", "city": "C", "unit": "C", "tags": "C", "description": "C",
         },
+        words=CALLED,
         facets={
             "employment_type": (), "workplace": (), "organization_id": (), "country": (), "region": (), "city": (),
             "skills": (), "found_skills": (), "occupation": (), "status": (), "posted_at": (),

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel
 
 from guildhouse.kernel.db import Connection
+from guildhouse.kernel.filters import values_known
 from guildhouse.kernel.importing.likeness import mark_sql
 from guildhouse.kernel.log import triggers
 from guildhouse.kernel.manifest import House
@@ -159,6 +160,16 @@ def facet_is_not_counted(_house: House, resource: Resource[Any]) -> Iterator[str
         is_number = sort == "number"
         if not resource.find.text or sort is None or is_number != bool(bands) or list(bands) != sorted(bands):
             yield f"`{name}` is in `find`"
+
+
+def choice_is_wrong(_house: House, resource: Resource[Any]) -> Iterator[str]:
+    """`find.words` names a column that one cannot filter by or that has not one of a few values, or a value that it cannot
+    have. What is called so would not be found: correct the name, or take it out of `find`."""
+    for name, called in resource.find.words.items():
+        column = resource.columns.get(name)
+        is_one = column is not None and name in resource.find.filter and not isinstance(column.type, sa.ARRAY)
+        known = values_known(resource, name) if is_one else ()
+        yield from (f"`{name}={value}` is in `find`" for value in called if value not in known)
 
 
 def place_is_wrong(_house: House, resource: Resource[Any]) -> Iterator[str]:
@@ -407,6 +418,7 @@ CHECKS: Mapping[str, Check] = {
     "G206": place_is_wrong,
     "G207": measure_is_wrong,
     "G208": facet_is_not_counted,
+    "G209": choice_is_wrong,
     "G301": logged_column_is_unknown,
     "G302": hidden_column_is_read,
     "G401": stage_column_is_missing,

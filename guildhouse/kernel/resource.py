@@ -81,8 +81,9 @@ class Find:
     """How rows are found: the columns one may filter and sort by, and what `expand` follows (field -> resource).
 
     `expand={"job": "jobs"}` follows the column `job_id`. `default` is the order of a list that asks for none. `text` are
-    the columns whose words are searched, with their weights A to D; the first is the title. `facets` are the columns whose
-    values are counted; a number's value says where its bands end, in order. `place` are the columns of latitude and
+    the columns whose words are searched, with their weights A to D; the first is the title. `words` are what people call the
+    values of a column that has few: a search for these finds its rows, whatever their text says. `facets` are the columns
+    whose values are counted; a number's value says where its bands end, in order. `place` are the columns of latitude and
     longitude by which rows are found near a point; `everywhere` is a column and the value of it that rows have which are
     not bound to where they lie. `measures` are asked for in units: `pay[gte]=1&pay_in=USD/year`.
     """
@@ -91,6 +92,7 @@ class Find:
     sort: tuple[str, ...] = ()
     expand: Mapping[str, str] = field(default_factory=dict)
     text: Mapping[str, Literal["A", "B", "C", "D"]] = field(default_factory=dict)
+    words: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     facets: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     default: str = "-created_at"
     place: tuple[str, str] | None = None

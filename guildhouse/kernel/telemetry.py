@@ -62,7 +62,10 @@ SEARCH_POSITION = Gauge(
 )
 SEARCH_READY = Gauge("guildhouse_search_ready", "1 where the search index answers.", registry=REGISTRY)
 SEARCH_KEPT = Gauge(
-    "guildhouse_search_answers", "Searches, by whether an answer was kept.", ["answer"], registry=REGISTRY
+    "guildhouse_search_answers",
+    "Searches, by whether their answer was kept, made, or shared while it was made.",
+    ["answer"],
+    registry=REGISTRY,
 )
 
 BACKUP_TIME = Gauge("guildhouse_backup_timestamp_seconds", "When the last good backup ended.", registry=REGISTRY)
@@ -107,7 +110,8 @@ def watch(server: Server, sequencer: Sequencer) -> None:
     SEARCH_POSITION.set_function(lambda: server.search.pos)
     SEARCH_READY.set_function(lambda: server.search.indexes is not None)
     SEARCH_KEPT.labels("kept").set_function(lambda: server.search.answers.found)
-    SEARCH_KEPT.labels("made").set_function(lambda: server.search.answers.missed)
+    SEARCH_KEPT.labels("made").set_function(lambda: server.search.answers.made)
+    SEARCH_KEPT.labels("shared").set_function(lambda: server.search.answers.shared)
 
 
 def router(server: Server) -> APIRouter:

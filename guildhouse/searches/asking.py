@@ -12,7 +12,8 @@ from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.pages import parse_sort
 from guildhouse.kernel.resource import Resource
-from guildhouse.kernel.searching.search_query import Asked, parse_query
+from guildhouse.kernel.searching.called import parse_asked
+from guildhouse.kernel.searching.search_query import Asked
 from guildhouse.kernel.searching.sought import RELEVANCE, NothingToRank
 
 # How rows are shown, not which: a search is kept with the order it is best read in, and decides nothing by it.
@@ -78,7 +79,7 @@ def check_part(house: House, resource: Resource[Any], names: Sequence[str], quer
     if name not in known:
         asked_rows(house, resource, [(each, query[each]) for each in names], known)
     elif name == WORDS:
-        parse_query(text, resource.find.text)
+        parse_asked(resource, text)
     elif text != RELEVANCE or not resource.find.text:
         around = nearby.around_of(house, resource, list(query.items())) if "near" in query else None
         parse_sort(resource, text, around.orders if around else None)
@@ -89,7 +90,7 @@ def check_part(house: House, resource: Resource[Any], names: Sequence[str], quer
 def words_of(resource: Resource[Any], query: Mapping[str, str]) -> Asked | None:
     """The words that a row has to have, if the query has any."""
     text = query.get(WORDS)
-    return None if text is None else parse_query(text, resource.find.text)
+    return None if text is None else parse_asked(resource, text)
 
 
 def conditions_of(house: House, resource: Resource[Any], query: Mapping[str, str]) -> list[Condition]:

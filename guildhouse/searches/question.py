@@ -100,7 +100,7 @@ def columns_of(resource: Resource[Any], query: Mapping[str, str]) -> frozenset[s
         names = {*names, *find.place, *(find.everywhere or ())[:1]} - {"near", "radius", "remote"}
     for name in names & find.measures.keys():
         names = {*names, find.measures[name].low, find.measures[name].high} - {name, f"{name}_in"}
-    names |= set(find.text) if WORDS in query else set()
+    names |= {*find.text, *find.words} if WORDS in query else set()
     return frozenset(names) if names <= resource.columns.keys() and names.isdisjoint(resource.shapes.audience) else None
 
 

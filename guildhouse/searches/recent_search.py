@@ -4,8 +4,8 @@ A search is heard when it is over (`kernel/searching/heard.py`) and written with
 forgotten is deleted from the row and from the log.
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 from urllib.parse import urlencode
@@ -15,14 +15,16 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from guildhouse.kernel import store
 from guildhouse.kernel.answer import Answer
+from guildhouse.kernel.bulk import Judged, Line, Op, Outcome, insert_many_sql, update_many_sql, write_stretch
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.door import Door
 from guildhouse.kernel.manifest import House
+from guildhouse.kernel.may import nobody
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Carry, Find, Keep, Log, Resource, Shapes
 from guildhouse.kernel.row import Row, Values
 from guildhouse.kernel.scopes import scope
-from guildhouse.kernel.searching.heard import TYPING, Heard, Searched, cuts_a_word, goes_on
+from guildhouse.kernel.searching.heard import TYPING, Heard, Searched, cuts_a_word, normalised
 from guildhouse.kernel.server import Server
 from guildhouse.kernel.shapes import ReadShape
 from guildhouse.kernel.tasks import Schedule, Task, Work
@@ -30,6 +32,7 @@ from guildhouse.kernel.writing import held, perform
 from guildhouse.searches.asking import address_of
 
 Asked: TypeAlias = tuple[str | None, str]  # the person, and the address that runs the search again
+Lately: TypeAlias = "dict[str, list[tuple[str, RecentSearch]]]"  # by person, with their words as they are compared
 
 MOST, KEPT_DAYS, AT_A_TIME = 50, 30, 200
 LONGEST = 2000  # signs of an address; nobody types what is longer
@@ -120,19 +123,38 @@ async def remember(_server: Server, ctx: Context, heard: Sequence[Heard]) -> Non
     records = await ctx.connection.fetch(THERE, list(keeping), [address for _, address in last])
     there = {(record["person_id"], record["address"]): RecentSearch.of(record) for record in records}
     since = min(each.at for each, _ in addressed) - TYPING
-    lately = [RecentSearch.of(record) for record in await ctx.connection.fetch(LATELY, list(keeping), since)]
+    lately: Lately = defaultdict(list)
+    for record in await ctx.connection.fetch(LATELY, list(keeping), since):
+        lately[record["person_id"]].append((normalised(record["q"]), RecentSearch.of(record)))
+    written: dict[Asked, Searched] = {}
+    typed_on: dict[str, RecentSearch] = {}
     for (person, address), each in last.items():
-        typing = [row for row in lately if row.address != address and goes_on_from(each, row)]
-        if any(cuts_a_word(row.q, each.q) for row in typing):
-            continue
-        await forget(ctx, [row.values() for row in typing])
-        now = {"found": each.found, "searched_at": each.at}
-        if row := there.get((person, address)):
-            await store.change(ctx, recent_searches, row, {**now, "times": row.times + 1}, verb="repeated")
-        else:
-            new = {"person_id": person, "resource": each.resource, "q": each.q, "query": dict(each.query)}
-            await store.create(ctx, recent_searches, {**new, **now, "address": address, "times": 1}, verb="created")
+        typing = [row for row in typed_to(each, lately[person or ""]) if row.address != address]
+        if not any(cuts_a_word(row.q, each.q) for row in typing):
+            written[person, address] = each
+            typed_on |= {row.id: row for row in typing}
+    await forget(ctx, [row.values() for row in typed_on.values()])
+    await write(ctx, written, there)
     await forget(ctx, await ctx.connection.fetch(TOO_MANY, list(keeping)))
+
+
+async def write(ctx: Context, searches: Mapping[Asked, Searched], there: Mapping[Asked, RecentSearch]) -> None:
+    """Write searches that are new, and those that are there as repeated: each kind in one statement."""
+    new, repeated = list[Judged](), list[Judged]()
+    for n, ((person, address), each) in enumerate(searches.items()):
+        values: dict[str, Any] = {"found": each.found, "searched_at": each.at}
+        line = Line(n, Op(op="create"), None)
+        if row := there.get((person, address)):
+            values["times"] = row.times + 1
+            after = await store.judge_change(ctx, recent_searches, row, values, nobody, "repeated")
+            repeated.append(Judged(line, "changed", row, after))
+        else:
+            values |= {"person_id": person, "resource": each.resource, "q": each.q, "query": dict(each.query)}
+            values |= {"address": address, "times": 1}
+            new.append(Judged(line, "created", None, await store.judge_new(ctx, recent_searches, values, "created")))
+    outcomes = [Outcome("failed") for _ in searches]
+    await write_stretch(ctx, recent_searches, insert_many_sql(recent_searches), new, outcomes, "created")
+    await write_stretch(ctx, recent_searches, update_many_sql(recent_searches), repeated, outcomes, "repeated")
 
 
 def newest(last: Mapping[Asked, Searched]) -> dict[Asked, Searched]:
@@ -146,10 +168,18 @@ def newest(last: Mapping[Asked, Searched]) -> dict[Asked, Searched]:
     return dict(reversed(found))
 
 
-def goes_on_from(search: Searched, row: RecentSearch) -> bool:
-    """Whether somebody goes on to type what they have searched a moment ago."""
+def typed_to(search: Searched, lately: Iterable[tuple[str, RecentSearch]]) -> Iterator[RecentSearch]:
+    """What somebody goes on from, out of what they have searched a moment ago."""
+    said = normalised(search.q)
+    for words, row in lately:  # many where somebody is quick: most are told apart by their words
+        if words != said and (words.startswith(said) or said.startswith(words)) and is_same_but_words(search, row):
+            yield row
+
+
+def is_same_but_words(search: Searched, row: RecentSearch) -> bool:
+    """Whether somebody has searched the same list with the same filters, a moment ago."""
     same = (row.person_id, row.resource, row.query) == (search.actor_id, search.resource, search.query)
-    return same and abs(search.at - row.searched_at) < TYPING and goes_on(row.q, search.q)
+    return same and abs(search.at - row.searched_at) < TYPING
 
 
 def run_at(house: House, search: Searched) -> str:

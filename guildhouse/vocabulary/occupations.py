@@ -1,5 +1,6 @@
 """Occupations: O*NET's 1,016 kinds of work, and which of them a title belongs to."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,15 +10,22 @@ from guildhouse.vocabulary.skills import own_name
 from guildhouse.vocabulary.titles import BRACKETS, readings, title_key
 
 HOT, IN_DEMAND = 1, 2
+# What stands between the titles that an occupation's title is made of.
+PARTS = re.compile(r",\s+and\s+|,\s+|\s+and\s+")
 
 
 @dataclass(frozen=True, slots=True)
 class Occupation:
-    """A kind of work: its code, such as 15-1254.00, its title in the plural, and the codes of those that are near to it."""
+    """A kind of work: its code, such as 15-1254.00, its title in the plural, and the codes of those that are near to it.
+
+    `parts` are those that its title names one after the other, if people use them alone: of Plumbers, Pipefitters, and
+    Steamfitters the three.
+    """
 
     code: str
     title: str
     near: tuple[str, ...]
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +42,10 @@ def register() -> Register:
     """The register, out of the shipped facts and the supplement: which of the titles mean one occupation only."""
     facts = shipped.tables()["occupations"]
     codes = [code for code, *_ in facts]
-    found = {code: Occupation(code, title, tuple(codes[n] for n in near)) for code, title, _, near in facts}
+    found = {
+        code: Occupation(code, title, tuple(codes[n] for n in near), parts_of(title, others))
+        for code, title, others, near in facts
+    }
     owners: dict[str, str | None] = {}
     forms: dict[str, dict[str, None]] = {}
     for code, same in ((code, forms_of(title)) for code, _, others, _ in facts for title in others):
@@ -60,6 +71,15 @@ def forms_of(title: str | list[str]) -> list[str]:
         return [title_key(BRACKETS.sub(" ", title) if "(" in title else title)]
     outside, _, inside = title[0].partition("(")
     return list(dict.fromkeys(key for each in (outside, inside) if (key := title_key(each))))
+
+
+def parts_of(title: str, others: list[str | list[str]]) -> tuple[str, ...]:
+    """The parts of an occupation's title that are among its alternate titles, too."""
+    said = [title_key(each) for each in PARTS.split(title.split(", Except", maxsplit=1)[0])]
+    if len(said) == 1:
+        return ()
+    used = {key for each in others for key in forms_of(each)}
+    return tuple(said) if used.issuperset(said) else ()
 
 
 def occupation_of(title: str) -> Occupation | None:

@@ -11,9 +11,12 @@ from guildhouse.app import HOUSE
 from guildhouse.kernel import at_hand
 from guildhouse.kernel.at_hand import Loader, Once
 from guildhouse.kernel.manifest import House, Manifest
+from guildhouse.kernel.searching.tokens import chinese, scripts
 from guildhouse.places.gazetteer import gazetteer
+from guildhouse.places.town_names import names_of_towns
 from guildhouse.vocabulary.extraction import automata
 from guildhouse.vocabulary.occupations import register
+from guildhouse.vocabulary.phrases import everyday
 from guildhouse.vocabulary.skills import spelled
 
 pytestmark = pytest.mark.anyio
@@ -26,10 +29,11 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_what_the_house_looks_things_up_in_is_loaded() -> None:
-    for kept in (gazetteer, automata, register, spelled):
+    dear = (gazetteer, automata, register, spelled, everyday, chinese, scripts, names_of_towns)
+    for kept in dear:
         kept.forget()
     async with running(Loader(HOUSE).run):
-        await until(lambda: all(kept.is_loaded for kept in (gazetteer, automata, register, spelled)))
+        await until(lambda: all(kept.is_loaded for kept in dear))
 
 
 async def test_what_cannot_be_loaded_keeps_nothing_else_from_it() -> None:

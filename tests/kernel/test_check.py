@@ -206,6 +206,8 @@ BROKEN: Sequence[tuple[str, str, Callable[[], House]]] = [
     ("G208", "`price`", lambda: with_gadgets(find=find(text={"title": "A"}, facets={"price": ()}))),
     ("G208", "`price`", lambda: with_gadgets(find=find(text={"title": "A"}, facets={"price": (2.0, 1.0)}))),
     ("G208", "`title`", lambda: with_gadgets(find=find(facets={"title": ()}))),
+    ("G209", "`title=big` is in `find`", lambda: with_gadgets(find=find(words={"title": {"big": ("large",)}}))),
+    ("G209", "`note=big` is in `find`", lambda: with_gadgets(find=find(words={"note": {"big": ("large",)}}))),
     ("G203", "`note` is in `find`", lambda: with_gadgets(find=find(everywhere=("note", "remote")))),
     ("G203", "`east` is in `find`", lambda: with_more(resources=(replace(well(), log=Log(hidden=("east",))),))),
     ("G206", "`('views', 'weight')`", lambda: with_gadgets(find=find(place=("views", "weight")))),

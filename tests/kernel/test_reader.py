@@ -378,3 +378,26 @@ async def test_a_reader_that_lingers_takes_in_what_gathers_meanwhile(things: Dat
             await asyncio.sleep(0.01)
         await until(lambda: sum(sizes) == 5)
     assert len(sizes) <= 2
+
+
+async def test_a_reader_takes_in_the_first_of_many_changes_at_once_and_lets_the_others_gather(
+    things: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("guildhouse.kernel.log.readers.reader.BREATH", 0.5)
+    sizes: list[int] = []
+
+    async def count(_connection: Connection, batch: Sequence[Change]) -> None:
+        sizes.append(len(batch))
+
+    wake = Wake(things)
+    loop = ReaderLoop(Reader("effects", count), things, wake, poll=5)
+    async with running(loop.run, Sequencer(things, wake).run):
+        await until(lambda: loop._holding)
+        loop._moved_at = 0.0  # it has rested since it took the lease
+        await added(things, "first")
+        await until(lambda: sizes == [1], seconds=0.45)
+        for title in "abcd":
+            await added(things, title)
+            await asyncio.sleep(0.01)
+        await until(lambda: sum(sizes) == 5)
+    assert sizes == [1, 4]

@@ -48,6 +48,16 @@ async def test_a_new_job_that_fits_is_a_match_within_a_second(cast: Cast) -> Non
     assert match[0]["saved_search"]["name"] == "What I look for"
 
 
+async def test_a_choice_that_is_called_by_the_words_is_a_match_once_it_is_made(cast: Cast) -> None:
+    organization = await hiring(cast)
+    wanted = await saved(cast.cleo, q="遠端 護理師")
+    job = await posted(cast, organization, title="Registered nurse", workplace="on_site")
+    await caught_up(cast)
+    assert await rows_of(cast.cleo, wanted) == []
+    await cast.ada.patch(f"/v1/jobs/{job['id']}", {"workplace": "remote"})
+    assert await matched(cast.cleo, wanted, 1) == [job["id"]]
+
+
 async def test_a_row_that_changes_so_that_it_fits_is_a_match_once(cast: Cast) -> None:
     organization = await hiring(cast)
     wanted = await saved(cast.cleo, **{"status": "open", "salary_max[gte]": "50000"})

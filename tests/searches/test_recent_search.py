@@ -219,3 +219,21 @@ async def test_of_many_searches_at_once_only_those_that_are_kept_are_ever_writte
     assert written == recent_search.MOST
     searched = [each["q"] for each in (await cast.cleo.get("/v1/recent-searches?limit=100")).json()["data"]]
     assert searched == [f"{n:03} nurses" for n in reversed(range(recent_search.MOST * 2, recent_search.MOST * 3))]
+
+
+async def test_of_several_people_each_has_their_own_written_with_one_statement_for_all(
+    cast: Cast, wrote: Wrote
+) -> None:
+    begun = datetime.now(UTC)
+    for n, caller in enumerate((cast.ada, cast.ben, cast.cleo)):
+        search(cast, caller, "nurs", at=begun)
+        search(cast, caller, f"baker {n}", at=begun)
+    await told(cast)
+    for n, caller in enumerate((cast.ada, cast.ben, cast.cleo)):  # all go on to type; Ada repeats what she had
+        search(cast, caller, "nurse", at=begun + timedelta(seconds=5))
+        search(cast, caller, f"baker {0 if n == 0 else n + 7}", at=begun + timedelta(seconds=6))
+    await told(cast)
+    found = [sorted((each["q"], each["times"]) for each in await recent(each)) for each in (cast.ada, cast.ben)]
+    assert found == [[("baker 0", 2), ("nurse", 1)], [("baker 1", 1), ("baker 8", 1), ("nurse", 1)]]
+    gone = ["recent_search.erased", "recent_search.forgotten"] * 3
+    await wrote(*["recent_search.created"] * 11, "recent_search.repeated", *gone)

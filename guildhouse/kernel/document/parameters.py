@@ -109,7 +109,9 @@ def search_parameters(resource: Resource[Any]) -> Iterator[Json]:
     words = (
         'Words to look for, the best rows first: "a phrase", `-not`, `begin*`, `one OR other`, and `column:word` in '
     )
-    yield parameter("q", words + ", ".join(resource.find.text) + ".", {"type": "string", "maxLength": MOST_SIGNS})
+    where = ", ".join(resource.find.text)
+    called = f"; also what values of {', '.join(resource.find.words)} are called" if resource.find.words else ""
+    yield parameter("q", f"{words}{where}{called}.", {"type": "string", "maxLength": MOST_SIGNS})
     if resource.find.facets:
         yield parameter("facets", "Columns whose values are counted.", choice(resource.find.facets))
     yield parameter("highlights", "With `q`: where the words are in each row.", {"type": "boolean", "default": False})

@@ -19,9 +19,9 @@ from guildhouse.kernel.pages import Cursor, Order, after, parse_sort, plain, rev
 from guildhouse.kernel.reading import live_or_trash
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.row import BASE_COLUMNS
+from guildhouse.kernel.searching.called import parse_asked
 from guildhouse.kernel.searching.engine import Engine
 from guildhouse.kernel.searching.search_condition import search_conditions
-from guildhouse.kernel.searching.search_query import parse_query
 from guildhouse.kernel.select import LIVE, TRASH, numbered, statement, visible
 
 PARAMETERS = frozenset({"sort", "fields", "expand", "format", "trash"})
@@ -95,7 +95,7 @@ def without_words(resource: Resource[Any], query: Sequence[tuple[str, str]]) -> 
     text = dict(query).get("q")
     if text is None or not resource.find.text:
         return query
-    parse_query(text, resource.find.text)
+    parse_asked(resource, text)
     return [(name, value) for name, value in query if name != "q"]
 
 

@@ -1,6 +1,6 @@
 """Completion: what one may be about to type, out of titles, names, skills and places of the rows that one sees."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from tantivy import Query
 
 from guildhouse.kernel.filters import values_known
-from guildhouse.kernel.searching.in_sight import rows_in_sight
+from guildhouse.kernel.searching.in_sight import rows_found_in_sight, rows_in_sight
 from guildhouse.kernel.searching.index_schema import SAMPLE, SAMPLES, Noun
 from guildhouse.kernel.searching.query_parts import all_of, beginning_with, having
 from guildhouse.kernel.searching.search_index import SearchIndex
@@ -16,6 +16,7 @@ from guildhouse.kernel.searching.tokens import whole
 
 MOST_LETTERS = 100
 ENOUGH = 4_000  # rows in which frequent titles are looked for: those of all rows that one letter finds take too long
+MOST_WORDS = 10_000  # words with one beginning that are added up
 LOOKED_AT = 4  # times as many values as are suggested
 
 Suggestion = dict[str, Any]
@@ -23,8 +24,7 @@ Suggestion = dict[str, Any]
 
 def complete(index: SearchIndex, scopes: Collection[str], text: str, limit: int) -> list[Suggestion]:
     """What continues this text: titles that have its words, and values of columns that begin with it."""
-    seen = rows_in_sight(index, scopes)
-    completion = Completion(index, seen, text.strip()[:MOST_LETTERS], limit)
+    completion = Completion(index, scopes, text.strip()[:MOST_LETTERS], limit)
     return [*completion.titles(), *completion.values()] if completion.text else []
 
 
@@ -40,10 +40,10 @@ def likeliest(found: Iterable[Suggestion], text: str) -> list[Suggestion]:
 
 @dataclass(frozen=True)
 class Completion:
-    """A text that is being typed, and the rows of one noun that it may lead to."""
+    """A text that is being typed, for somebody who sees some of a noun's rows."""
 
     index: SearchIndex
-    seen: Query
+    scopes: Collection[str]
     text: str
     limit: int
 
@@ -57,24 +57,47 @@ class Completion:
         words = whole(self.text)
         if not words or self.noun.values.get(self.noun.title) != "word":
             return
-        query = all_of([self.seen, beginning_with(self.index.schema.built, f"{self.noun.name}~title", words)])
-        name = f"{self.noun.name}={self.noun.title}"
-        # Of each segment not many: to look a title up costs more than to count it.
-        frequent = {"field": name, "size": self.limit, "segment_size": 2 * self.limit}
-        found = self.index.searcher.aggregate(self.sampled(query), {"titles": {"terms": frequent}})
-        for bucket in found["titles"]["buckets"]:
-            yield self.suggestion(self.noun.title, bucket["key"], self.count(name, bucket["key"]))
+        query = self.seen(beginning_with(self.index.schema.built, self.words, words))
+        level = level_of(self.most_found(words))
+        found = self.frequent(self.sampled(query, level))
+        if level and rows_counted(found) < ENOUGH // 16:  # somebody who sees few of them
+            found = self.frequent(query)
+        for bucket in found["buckets"]:
+            yield self.suggestion(self.noun.title, bucket["key"], self.count(self.title, bucket["key"]))
 
-    def sampled(self, query: Query) -> Query:
-        """What a query finds; where that is much, a sample of it, large enough to tell which titles are frequent."""
-        found = self.index.count(query)
-        level = next((n for n in range(SAMPLES + 1) if found <= ENOUGH * 4**n), SAMPLES)
-        sample = having(self.index.schema.built, SAMPLE, str(level))
-        return all_of([query, sample]) if level else query
+    @property
+    def words(self) -> str:
+        """The field of the titles' words."""
+        return f"{self.noun.name}~title"
+
+    @property
+    def title(self) -> str:
+        """The field of whole titles."""
+        return f"{self.noun.name}={self.noun.title}"
+
+    def seen(self, query: Query) -> Query:
+        """What is seen of what a query finds."""
+        return rows_found_in_sight(self.index, self.scopes, query)
+
+    def most_found(self, words: Sequence[str]) -> int:
+        """How many titles have these words at most; to know it exactly, all of them would be looked at."""
+        *before, last = words
+        begins = sum(count for _, count in self.index.searcher.terms_with_prefix(self.words, last, None, MOST_WORDS))
+        return min([begins, *(self.index.searcher.doc_freq(self.words, word) for word in before)])
+
+    def sampled(self, query: Query, level: int) -> Query:
+        """A sample of what a query finds, large enough to tell which titles are frequent."""
+        return all_of([query, having(self.index.schema.built, SAMPLE, str(level))]) if level else query
+
+    def frequent(self, query: Query) -> Any:
+        """The most frequent titles of what a query finds. Of each segment not many: to look one up costs more than to
+        count it."""
+        wanted = {"field": self.title, "size": self.limit, "segment_size": self.limit + 2}
+        return self.index.searcher.aggregate(query, {"titles": {"terms": wanted}})["titles"]
 
     def count(self, field: str, value: str) -> int:
         """How many rows that are seen have a value."""
-        return self.index.count(all_of([having(self.index.schema.built, field, value), self.seen]))
+        return self.index.count(self.seen(having(self.index.schema.built, field, value)))
 
     def values(self) -> Iterator[Suggestion]:
         """Values that begin with the text, of the columns that are counted: skills, places."""
@@ -104,13 +127,23 @@ class Completion:
                 return counts
         if len(frequent) < LOOKED_AT * self.limit:
             return counts
-        return {
-            value: count for value, count in searcher.terms_with_prefix(field, begin, self.seen, self.limit) if count
-        }
+        seen = rows_in_sight(self.index, self.scopes)
+        return {value: count for value, count in searcher.terms_with_prefix(field, begin, seen, self.limit) if count}
 
     def suggestion(self, column: str, value: str, count: int) -> Suggestion:
         """One of what is suggested."""
         return {"kind": self.noun.resource.path, "field": column, "text": value, "count": count}
+
+
+def level_of(rows: int) -> int:
+    """Which sample of so many rows is enough: 0 for all of them."""
+    return next((n for n in range(SAMPLES + 1) if rows <= ENOUGH * 4**n), SAMPLES)
+
+
+def rows_counted(found: Any) -> int:
+    """How many rows were looked at to count values."""
+    told = [found["sum_other_doc_count"], *(bucket["doc_count"] for bucket in found["buckets"])]
+    return sum(map(int, told))
 
 
 def is_free_text(noun: Noun, column: str) -> bool:

@@ -12,8 +12,9 @@ import sqlalchemy as sa
 from tantivy import Query
 
 from guildhouse.kernel.filters import Condition
+from guildhouse.kernel.searching.engine import BUDGET, within_budget
 from guildhouse.kernel.searching.facet_kinds import Bucket, FacetKind, facet_kind
-from guildhouse.kernel.searching.finding import Finding, Found, with_ids, within_budget
+from guildhouse.kernel.searching.finding import Finding, Found, with_ids
 from guildhouse.kernel.searching.query_building import QueryBuilder
 from guildhouse.kernel.searching.search_filters import filters_of
 from guildhouse.kernel.searching.search_index import SearchIndex
@@ -95,7 +96,7 @@ class Counting:
         for name in group.names:
             rows, values = statement(self.of.resource, self.values_of(name), where)
             fetch = self.of.connection.fetch(numbered(self.kinds[name].sql(rows)), *values)
-            found[name] = self.kinds[name].of_database(await within_budget(fetch))
+            found[name] = self.kinds[name].of_database(await within_budget(fetch, BUDGET))
         return found
 
     def values_of(self, name: str) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from socket import gaierror
 from time import monotonic
 from typing import TypeVar
@@ -79,9 +79,7 @@ class Engine:
             return []
         chosen = [indexes.indexes[noun] for noun in nouns]
         try:
-            return await asyncio.wait_for(in_thread(lambda: [search(each) for each in chosen]), BUDGET)
-        except TimeoutError as error:
-            raise SearchTooSlow(BUDGET) from error
+            return await within_budget(in_thread(lambda: [search(each) for each in chosen]), BUDGET)
         except Exception as error:
             if not is_broken(error):
                 raise
@@ -89,6 +87,15 @@ class Engine:
             if self.indexes is indexes:
                 self.stands_at(None, "", 0)  # the follower of the log builds others
             return []
+
+
+async def within_budget(work: Awaitable[T], seconds: float) -> T:
+    """What some work of a search gives. Raises `SearchTooSlow`; of a statement, the driver tells the database to stop."""
+    try:
+        async with asyncio.timeout(seconds):  # within this task: `wait_for` makes another one
+            return await work
+    except TimeoutError as error:
+        raise SearchTooSlow(seconds) from error
 
 
 def is_broken(error: Exception) -> bool:

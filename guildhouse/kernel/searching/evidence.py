@@ -28,7 +28,13 @@ def of_term(term: Term) -> Evidence:
     if term.begins:
         return None
     signs = {term.signs[0]} if term.signs else set()
-    return frozenset({max(term.words, key=len), *signs})
+    chosen = {chosen_word(each.column, each.value) for each in term.choices}
+    return frozenset({max(term.words, key=len), *signs, *chosen})
+
+
+def chosen_word(column: str, value: str) -> str:
+    """A choice as a word of its row."""
+    return f"{column}={value}"
 
 
 def of_words(words: Sequence[str]) -> Evidence:

@@ -1,9 +1,9 @@
 """Finding: a page of the rows that a search found. The index says which and in which order; the database judges each row
 again, by the scopes and by every filter, and has its values: an index that is behind can leave out, but never show."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any
 
 import asyncpg
@@ -15,7 +15,7 @@ from guildhouse.kernel.fields import Selection
 from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.pages import Cursor, CursorMismatch
 from guildhouse.kernel.resource import Resource
-from guildhouse.kernel.searching.engine import BUDGET, Engine, SearchTooSlow
+from guildhouse.kernel.searching.engine import BUDGET, Engine, within_budget
 from guildhouse.kernel.searching.index_schema import Noun, NounSchema
 from guildhouse.kernel.searching.plain_search import words_condition
 from guildhouse.kernel.searching.query_building import QueryBuilder
@@ -36,6 +36,7 @@ class Found:
 
     page: Page
     ranking: Ranking | None = None
+    scores: Sequence[float] = ()  # of the rows of the page
 
     @property
     def engine(self) -> str:
@@ -87,16 +88,25 @@ class Finding:
         text = self.resource.find.text if self.sought.highlights else ()
         return replace(selection, fields=tuple(dict.fromkeys(("id", *selection.fields, *text))))
 
+    @property
+    def first(self) -> int:
+        """How many hits a first page ranks: enough for some more pages, too."""
+        return max(FIRST, 2 * self.listing.limit)
+
     async def find(self) -> Found:
         """The page. Raises `SearchTooSlow`, and `CursorMismatch` for a cursor that was given with, or without an index."""
         if not self.is_in_index or self.engine.indexes is None:
             return await self.find_without_index()
         if self.listing.cursor:
             return await self.go_on(self.listing.cursor)
-        ranking = await self.rank(FIRST)
+        ranking = await self.rank(self.first)
         if ranking is None:
             return await self.find_without_index()
         return await self.page_of(ranking, 0, self.engine.rankings.keep(ranking))
+
+    async def find_best(self, ranking: Ranking | None) -> Found:
+        """The rows of a ranking, no page of which follows; without one, as the database finds them."""
+        return await self.page_of(ranking, 0, "") if ranking else await self.find_without_index()
 
     async def go_on(self, cursor: Cursor) -> Found:
         """The page behind a cursor: of the ranking that is kept, or of a new one, behind the hit that it had come to."""
@@ -163,14 +173,15 @@ class Finding:
             next_ = Cursor((key, rows[-1][0] + 1, last.score, last.row_id))
         if rows and start > 0:
             previous = Cursor((key, max(0, rows[0][0] - limit), 0.0, ""))
-        return Found(Page([record for _, record in rows], next_, previous), ranking)
+        scores = [ranking.hits[place].score for place, _ in rows]
+        return Found(Page([record for _, record in rows], next_, previous), ranking, scores)
 
     async def rows_by_id(self, ids: Sequence[str]) -> dict[str, asyncpg.Record]:
         """Those of the rows that the actor sees and that fulfil all conditions, by id."""
         columns = columns_for(self.resource, self.read, self.listing.order)
         where = (with_ids(ids), visible(self.actor), *self.listing.where)
         sql, values = statement(self.resource, columns, where, self.listing.around)
-        records = await within_budget(self.connection.fetch(numbered(sql), *values))
+        records = await within_budget(self.connection.fetch(numbered(sql), *values), BUDGET)
         return {record["id"]: record for record in records}
 
     async def rank(self, limit: int) -> Ranking | None:
@@ -219,24 +230,27 @@ class Finding:
 
     async def judge(self, ranking: Ranking) -> None:
         """Let the database judge the hits by all conditions, and sort them where it is not relevance that counts."""
-        where = (with_ids(ranking.ids), visible(self.actor), *self.listing.where)
+        ids = ranking.ids
+        where = (with_ids(ids), visible(self.actor), *self.listing.where)
         sql, values = statement(self.resource, "id", where, self.listing.around)
         terms = ", ".join(each.sql(False) for each in self.listing.order)
-        records = await within_budget(self.connection.fetch(numbered(f"{sql} ORDER BY {terms}"), *values))
+        records = await within_budget(self.connection.fetch(numbered(f"{sql} ORDER BY {terms}"), *values), BUDGET)
         place = {record["id"]: n for n, record in enumerate(records)}
-        kept = [hit for hit in ranking.hits if hit.row_id in place]
-        ranking.hits = kept if self.sought.by_relevance else sorted(kept, key=lambda hit: place[hit.row_id])
+        kept = [(place[row_id], hit) for row_id, hit in zip(ids, ranking.hits, strict=True) if row_id in place]
+        ranking.hits = [hit for _, hit in (kept if self.sought.by_relevance else sorted(kept, key=itemgetter(0)))]
+
+
+async def ranked_together(findings: Sequence[Finding]) -> Sequence[Ranking | None]:
+    """The best hits of several nouns, by nothing but words, in one go; None of each without an index."""
+    by_noun = {each.resource.name: each for each in findings}
+
+    def look_up(index: SearchIndex) -> Ranking:
+        finding = by_noun[index.schema.noun.name]
+        return finding.look_up(index, (), DEEPEST if finding.noun.split else finding.first, None, descending=True)
+
+    return await findings[0].engine.run_each(list(by_noun), look_up) or [None] * len(findings)
 
 
 def with_ids(ids: Sequence[str]) -> Condition:
     """The rows of these ids."""
     return Condition("id = ANY(?)", (list(ids),))
-
-
-async def within_budget(work: Any, seconds: float | None = None) -> Any:
-    """What a statement of a search gives. Raises `SearchTooSlow`; the driver cancels the statement."""
-    seconds = BUDGET if seconds is None else seconds
-    try:
-        return await asyncio.wait_for(work, seconds)
-    except TimeoutError as error:
-        raise SearchTooSlow(seconds) from error

@@ -54,6 +54,7 @@ def marked(asked: Asked, synonyms: Synonyms = no_synonyms, mistyped: Iterable[st
     together = [each for each in latin if each.exact and len(each.words) > 1]
     said = {word for each in latin if not each.begins and each not in together for word in each.words}
     others = [other for phrase in phrases_of(terms) for other in synonyms(phrase)]
+    others += [name for each in terms if each.is_plain for name in each.other_names]
     phrases = {each.words for each in together} | {tuple(stems(each)) for each in others if not HAN.search(each)}
     runs = {each.said for each in terms if each.is_chinese} | {each for each in others if HAN.search(each)}
     runs |= {run for run in HAN.findall(plain(asked.text)) if len(run) > 1}

@@ -67,6 +67,14 @@ def rows_in_sight(index: SearchIndex, scopes: Collection[str]) -> Query:
     return Query.boolean_query([must(seen), (Occur.MustNot, circle)])
 
 
+def rows_found_in_sight(index: SearchIndex, scopes: Collection[str], query: Query) -> Query:
+    """The rows that somebody sees of those that a query finds, each once."""
+    clauses = [must(query)]
+    if index.schema.noun.split:
+        clauses.append((Occur.MustNot, having(index.schema.built, CIRCLE, index.schema.noun.name)))
+    return any_of(Query.boolean_query([way, *clauses]) for way in ways_to_see(index, scopes, narrowed=True))
+
+
 def union(index: SearchIndex, name: str, scopes: Collection[str]) -> Query:
     """The documents that stand under any of these scopes."""
     used = in_use(index, name, scopes)

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from guildhouse.kernel.manifest import Synonyms
 from guildhouse.kernel.row import Values
-from guildhouse.kernel.searching.evidence import Evidence, Groups, evidence_of
+from guildhouse.kernel.searching.evidence import Evidence, Groups, chosen_word, evidence_of
 from guildhouse.kernel.searching.index_schema import Noun
 from guildhouse.kernel.searching.query_building import groups_of, least_of, needed_of, no_synonyms
 from guildhouse.kernel.searching.search_document import circles, parts_of
@@ -66,8 +66,9 @@ class RowWords:
 
     @cached_property
     def all(self) -> frozenset[str]:
-        """All words and signs, those that not everybody sees, too."""
+        """All words, signs and choices, those that not everybody sees, too."""
         words = {word for parts in self.stems.values() for part in parts for word in part}
+        words |= {chosen_word(name, self.record[name]) for name in self.noun.resource.find.words}
         return frozenset(words.union(*(run for runs in self.runs.values() for run in runs)))
 
     def keeps_places(self, name: str) -> bool:
@@ -107,6 +108,8 @@ class Said:
         """Whether one term is said."""
         if term.either:
             return any(map(self.has, term.either))
+        if any(self.words.record[each.column] == each.value for each in term.choices):
+            return True
         if term.begins:
             return self.has_beginning(term.words)
         if self.has_phrase(term.words, term.column):

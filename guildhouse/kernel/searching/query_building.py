@@ -17,15 +17,18 @@ from guildhouse.kernel.searching.in_sight import Clause, found_in_sight, must, r
 from guildhouse.kernel.searching.index_schema import Noun
 from guildhouse.kernel.searching.query_parts import all_of, any_of, beginning_with, having
 from guildhouse.kernel.searching.search_index import SearchIndex
-from guildhouse.kernel.searching.search_query import Asked, Term, said_together
-from guildhouse.kernel.searching.tokens import errors_in, stems
+from guildhouse.kernel.searching.search_query import FEW_WORDS, Asked, Term, said_together
+from guildhouse.kernel.searching.spelling import meant_by_letters
+from guildhouse.kernel.searching.tokens import errors_in, inside, stem, stems_of, whole
 
 BOOSTS = {"A": 0.2, "B": 0.1}
-FEW_WORDS = 4  # what is longer is a text rather than a query
 SHORT = 2.0  # times as much as that where few words are asked for: then they are likely to be a title
+AS_TYPED = 0.5  # where there is but one word, a title that has it as it was typed, or in the other number
 NEIGHBOURS = 0.1  # two words of the query that follow one another in a title
 MEANT = 0.9  # a synonym counts less than the word
 MISTYPED = 0.5
+CHOSEN = 2.0  # a choice, whatever it is: it narrows a search as a filter would
+NAMED = 0.6  # a text that says the same as a choice
 LONGEST_PHRASE = 4  # words of what may have a synonym
 
 
@@ -82,15 +85,17 @@ class QueryBuilder:
     def merged(self, needed: Sequence[Term]) -> Iterator[Query]:
         """A query for each term, one for several where together they have a synonym."""
         for terms, others in groups_of(needed, self.synonyms):
-            own = [self.one(each) for each in terms]
-            said = own[0] if len(own) == 1 else all_of(own)
             if not others:
-                yield said
+                yield self.one(terms[0])
                 continue
+            chosen = self.chosen(terms)
+            own = [self.in_text(each) if chosen else self.one(each) for each in terms]
+            said = own[0] if len(own) == 1 else all_of(own)
             most = self.rarity([word for each in terms for word in each.words])
             in_title = SHORT * (BOOSTS["A"] + (NEIGHBOURS if len(terms) > 1 else 0.0))
-            alternatives = (self.alternative(stems(each), most, in_title) for each in others)
-            yield Query.disjunction_max_query([said, *alternatives])
+            alternatives = (self.alternative(stems_of(each), most, in_title) for each in others)
+            found = Query.disjunction_max_query([said, *alternatives])
+            yield any_of([Query.boost_query(found, NAMED), *chosen]) if chosen else found
 
     def alternative(self, words: Sequence[str], most: float, in_title: float) -> Query:
         """Another way to say it, at a lower score, however rare it is; in the title it counts more, as the words do."""
@@ -105,9 +110,21 @@ class QueryBuilder:
         return sum(log1p((rows - each + 0.5) / (each + 0.5)) for each in said) or 1.0
 
     def one(self, term: Term) -> Query:
-        """One term, in all text or in its column."""
+        """One term: in all text, or in its column; or the choices that it stands for."""
         if term.either:
             return any_of(map(self.one, term.either))
+        chosen = self.chosen([term])
+        found = self.in_text(term)
+        return any_of([Query.boost_query(found, NAMED), *chosen]) if chosen else found
+
+    def chosen(self, terms: Sequence[Term]) -> Sequence[Query]:
+        """The rows of the choices that one term stands for; of several together, none."""
+        choices = terms[0].choices if len(terms) == 1 else ()
+        rows = (having(self.schema, f"{self.noun.name}={each.column}", each.value) for each in choices)
+        return [Query.const_score_query(each, CHOSEN) for each in rows]
+
+    def in_text(self, term: Term) -> Query:
+        """One term in all text, or in its column."""
         name = f"{self.noun.name}.{term.column}" if term.column else self.noun.name
         if term.begins:
             return self.beginning(term)
@@ -117,17 +134,30 @@ class QueryBuilder:
             return self.phrase_in(term, name)
         word = term.words[0]
         found = Query.term_query(self.schema, name, word, self.kept(name))
-        if not self.is_mistyped(term, name, word):
+        if not self.may_be_mistyped(term):
+            return found
+        near = list(self.near(term, [name, f"{self.noun.name}.{self.noun.title}"]))
+        if not near:
             return found
         self.mistyped.append(term.said)
-        places = (name, f"{self.noun.name}.{self.noun.title}")
-        near = [Query.fuzzy_term_query(self.schema, each, word, errors_in(word)) for each in places]
-        return Query.boost_query(any_of(near), MISTYPED)
+        return any_of([found, *near])
 
-    def is_mistyped(self, term: Term, name: str, word: str) -> bool:
-        """Whether a word may be a typing error: nobody has written it."""
-        may_be = not (term.exact or term.column or term.excluded)
-        return bool(may_be and errors_in(word)) and not self.index.searcher.doc_freq(name, word)
+    def near(self, term: Term, places: Sequence[str]) -> Iterator[Query]:
+        """What may be meant by a word that nobody has written, or only others with its stem."""
+        word = term.words[0]
+        if self.index.searcher.doc_freq(places[0], word):
+            meant = {stem(each) for each in meant_by_letters(self.index, term.said)} - {word}
+            yield from (having(self.schema, place, each) for each in sorted(meant) for place in places)
+        else:
+            said = "".join(whole(term.said))
+            forms = [(place, word) for place in places] + [(f"{self.noun.name}~whole", said)]
+            near = (Query.fuzzy_term_query(self.schema, place, form, errors_in(form)) for place, form in forms)
+            yield from (Query.boost_query(each, MISTYPED) for each in near)
+
+    def may_be_mistyped(self, term: Term) -> bool:
+        """Whether a word may be a typing error: it is not known by other words."""
+        is_word = not (term.exact or term.column or term.excluded or term.choices) and errors_in(term.words[0])
+        return bool(is_word) and not self.synonyms(term.said.lower())
 
     def kept(self, name: str) -> str:
         """What a field keeps of each word."""
@@ -154,7 +184,12 @@ class QueryBuilder:
         if not term.signs:
             return cut
         signs = Query.const_score_query(self.phrase(f"{self.noun.name}~signs", term.signs), 1.0)
-        return any_of([cut, signs])
+        found = any_of([cut, signs])
+        if not self.may_be_mistyped(term) or self.index.count(found):
+            return found
+        parts = [self.phrase(name, (each,)) for each in inside(term.said)] or [found]
+        together = all_of(parts)
+        return together if self.index.count(together) else any_of(parts)
 
     def beginning(self, term: Term) -> Query:
         """Words that begin like this, among the titles and names."""
@@ -162,16 +197,31 @@ class QueryBuilder:
 
     def favours(self, needed: Sequence[Term]) -> Iterator[Query]:
         """What makes a row come earlier: words in a column of weight, and neighbours in the title."""
-        words = [each.words[0] for each in needed if len(each.words) == 1 and not each.begins and not each.either]
+        alone = [each for each in needed if is_alone(each)]
+        words = [each.words[0] for each in alone]
         times = SHORT if len(needed) <= FEW_WORDS else 1.0
         for column, weight in self.noun.text.items():
             if boost := BOOSTS.get(weight):
                 name = f"{self.noun.name}.{column}"
                 terms = (Query.term_query(self.schema, name, word) for word in words)
                 yield from (Query.boost_query(each, boost * times) for each in terms)
+        if len(alone) == 1:
+            forms = [having(self.schema, f"{self.noun.name}~title", each) for each in forms_of(alone[0])]
+            yield Query.boost_query(Query.disjunction_max_query(forms), AS_TYPED * times)
         title = f"{self.noun.name}.{self.noun.title}"
         for both in pairwise(words):
             yield Query.boost_query(Query.phrase_query(self.schema, title, list(both)), NEIGHBOURS * times)
+
+
+def is_alone(term: Term) -> bool:
+    """Whether a term is one word that says what a row is about."""
+    return len(term.words) == 1 and not (term.begins or term.either or term.choices)
+
+
+def forms_of(term: Term) -> Sequence[str]:
+    """One word as it was typed, and in the other number: a stem says less, `developer` and `development` have the same."""
+    word = term.said if term.is_chinese else "".join(whole(term.said))
+    return (word,) if term.is_chinese else (word, word[:-1] if word.endswith("s") else f"{word}s")
 
 
 def needed_of(asked: Asked) -> Sequence[Term]:
@@ -194,15 +244,15 @@ def meant(terms: Sequence[Term], synonyms: Synonyms) -> tuple[int, Sequence[str]
     for length in range(len(plain), 0, -1):
         group = plain[:length]
         if all(each.is_plain for each in group):
-            others = synonyms(said_together(group))
-            if narrow := [each for each in others if not is_part(each, group)]:
+            others = [*synonyms(said_together(group)), *(group[0].other_names if length == 1 else ())]
+            if narrow := list({stems_of(each): each for each in others if not is_part(each, group)}.values()):
                 return length, narrow
     return 1, ()
 
 
 def is_part(other: str, terms: Sequence[Term]) -> bool:
     """Whether another phrase says only a part of what these terms say: `nurse` is wider than `registered nurse`."""
-    return set(stems(other)) <= {word for each in terms for word in each.words}
+    return set(stems_of(other)) <= {word for each in terms for word in each.words}
 
 
 def least_of(count: int) -> int:
@@ -211,9 +261,9 @@ def least_of(count: int) -> int:
 
 
 def loosened(terms: Sequence[Term]) -> list[Term]:
-    """The terms of a text: what is joined, as `end-of-life`, is any of its words; Chinese signs stay together."""
+    """The terms of a text: what is joined, as `end-of-life`, is any of its words; Chinese and choices stay together."""
     found: list[Term] = []
     for each in terms:
-        whole = each.exact or each.begins or each.either or each.is_chinese
-        found += [each] if whole else [replace(each, words=(word,)) for word in each.words]
+        stays = each.exact or each.begins or each.either or each.choices or each.is_chinese
+        found += [each] if stays else [replace(each, words=(word,)) for word in each.words]
     return found

@@ -7,10 +7,11 @@ as it is is left out. Where it was given up for others, the next page goes on be
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from secrets import token_urlsafe
+from uuid import UUID
 
 from guildhouse.kernel.searching.search_index import Hit
 
-FIRST = 200  # hits that a first page ranks
+FIRST = 100  # hits that a first page ranks, or more where a page has more rows
 DEEPEST = 10_000  # hits that are ranked at all: who wants more narrows the search, or sorts it by a column
 KEPT = 300_000  # hits in all rankings of a process
 
@@ -33,14 +34,15 @@ class Ranking:
 
     def extend(self, further: "Ranking") -> None:
         """Go on with the hits of a deeper ranking that are not here yet."""
-        known = set(self.ids)
-        self.hits.extend(hit for hit in further.hits if hit.row_id not in known)
+        known = {hit.number for hit in self.hits}
+        self.hits.extend(hit for hit in further.hits if hit.number not in known)
         self.whole = True
 
     def place_behind(self, score: float, row_id: str) -> int:
         """Where to go on behind this hit: behind it, or where it has gone, behind all with a better score."""
+        number = UUID(row_id).int
         for place, hit in enumerate(self.hits):
-            if hit.row_id == row_id:
+            if hit.number == number:
                 return place + 1
         return next((place for place, hit in enumerate(self.hits) if hit.score < score), len(self.hits))
 

@@ -59,17 +59,19 @@ def meant(finding: Finding, index: SearchIndex, words: Sequence[str]) -> str | N
 
 def hits(finding: Finding, found: Found, rows: Sequence[Values]) -> list[dict[str, Any]]:
     """How well each row fits, and where the words are in the text that the actor sees of it."""
+    if not rows:
+        return []
     mistyped = found.ranking.mistyped if found.ranking else ()
     marks = marked(finding.asked, finding.engine.house.synonyms_of, mistyped)
-    scores = {hit.row_id: hit.score for hit in found.ranking.hits} if found.ranking else {}
+    scores = found.scores or [0.0] * len(rows)
     told = []
-    for row, record in zip(rows, found.page.rows, strict=True):
+    for row, record, score in zip(rows, found.page.rows, scores, strict=True):
         shown = {
             name: row[name] if name in finding.resource.shapes.audience else record[name] for name in seen(finding, row)
         }
         places = {name: highlight(value, marks) for name, value in shown.items()}
         kept = {name: place for name, place in places.items() if place}
-        told.append({"id": record["id"], "score": round(scores.get(record["id"], 0.0), 4), "highlights": kept})
+        told.append({"id": record["id"], "score": round(score, 4), "highlights": kept})
     return told
 
 

@@ -1,6 +1,7 @@
 """How each door of searching answers: once the index has what is waited for, and from what is kept, where that holds."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from time import time
 
 from guildhouse.kernel.answer import Answer
@@ -18,23 +19,32 @@ async def wait_for_index(call: Call) -> None:
         raise PositionNotReached
 
 
-def etag_of_search(call: Call, nouns: Iterable[str], form: str) -> str:
-    """The ETag of a search. It shows no more than the index has: where that is behind, its position stands for it."""
+def etag_of_search(call: Call, nouns: Sequence[str], form: str) -> str:
+    """The ETag of a search. It shows no more than the index has: where that is behind, its position stands for it.
+
+    Two keys of a person see the same rows, but one may read nouns that the other may not.
+    """
     position, engine = position_of(call, nouns), call.server.search
     position = min(position, engine.pos) if engine.indexes else -position
     minute = str(int(time() // 60))  # facets count by how long ago something is
-    return etag_of_list(call, form, position, minute, call.language)
+    permissions = call.actor.key_permissions or ["*"]
+    return etag_of_list(call, form, position, minute, call.language, *nouns, *permissions)
 
 
 async def kept_or_made(call: Call, etag: str, make: Callable[[], Awaitable[Answer]]) -> Answer:
-    """The answer of this ETag: the client's own, the one that is kept, or a new one, which is kept from then on."""
+    """The answer of this ETag: the client's own, the one that is kept, or a new one, which is kept from then on.
+
+    Who asks the same at the same time gets the same: it is made once.
+    """
     if matches(call.header("if-none-match"), etag):
         return Answer(304, headers={"ETag": etag, "Vary": VARY})
-    answers, path = call.server.search.answers, call.scope["path"]
-    answer = answers.get(path, etag)
-    if answer is None:
-        async with call.server.search.turns:
+    engine = call.server.search
+
+    async def made() -> Answer:
+        async with engine.turns:
             answer = await make()
         answer.headers |= {"ETag": etag, "Vary": VARY}
-        answers.keep(path, etag, answer)
-    return answer
+        return answer
+
+    answer = await engine.answers.get((call.scope["path"], etag), made)
+    return replace(answer, headers=dict(answer.headers))  # each client's own are added to them

@@ -9,10 +9,10 @@ from guildhouse.kernel.fields import Selection
 from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.pages import parse_sort
 from guildhouse.kernel.resource import Resource
+from guildhouse.kernel.searching.called import parse_asked
 from guildhouse.kernel.searching.engine import Engine
 from guildhouse.kernel.searching.finding import Finding
 from guildhouse.kernel.searching.ranking import DEEPEST
-from guildhouse.kernel.searching.search_query import parse_query
 from guildhouse.kernel.searching.sought import Sought
 from guildhouse.kernel.select import LIVE, Listing
 
@@ -32,6 +32,6 @@ async def search_conditions(
     text = params.get("q")
     if text is None or not resource.find.text:
         return []
-    sought = Sought(parse_query(text, resource.find.text), (), highlights=False, by_relevance=True)
+    sought = Sought(parse_asked(resource, text), (), highlights=False, by_relevance=True)
     listing = Listing(Selection(("id",)), (state,), parse_sort(resource, None), DEEPEST)
     return [await Finding(engine, connection, resource, actor, listing, sought).condition()]

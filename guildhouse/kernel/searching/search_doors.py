@@ -1,11 +1,13 @@
 """The doors of searching over all nouns at once: `/v1/search`, and `/v1/search/suggest` while one types."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import chain
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
 from guildhouse.kernel.answer import Answer
+from guildhouse.kernel.db import Connection
 from guildhouse.kernel.door import Door
 from guildhouse.kernel.errors import BadRequest
 from guildhouse.kernel.fields import Selection
@@ -14,19 +16,24 @@ from guildhouse.kernel.may import anyone
 from guildhouse.kernel.pages import parse_limit, parse_sort
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource
+from guildhouse.kernel.searching.called import parse_asked
 from guildhouse.kernel.searching.completing import Suggestion, complete, likeliest
-from guildhouse.kernel.searching.finding import DATABASE, INDEX, Finding, Found
+from guildhouse.kernel.searching.finding import DATABASE, INDEX, Finding, Found, ranked_together
+from guildhouse.kernel.searching.forgiving import FEW, complete_forgiving, with_forgiven
 from guildhouse.kernel.searching.heard import hear_search
 from guildhouse.kernel.searching.index_schema import Noun
+from guildhouse.kernel.searching.ranking import Ranking
 from guildhouse.kernel.searching.search_answer import hits, notice, spelled_right
 from guildhouse.kernel.searching.search_answering import etag_of_search, kept_or_made, wait_for_index
 from guildhouse.kernel.searching.search_index import SearchIndex
-from guildhouse.kernel.searching.search_query import parse_query
 from guildhouse.kernel.searching.search_shapes import SearchResults, Suggestions
 from guildhouse.kernel.searching.sought import Sought
+from guildhouse.kernel.searching.tokens import stems
 from guildhouse.kernel.select import LIVE, Listing, rendered
 
 OF_EACH, MOST = 5, 20
+CALLED_SO = 0.5  # of the words of a title: whoever types so many of them means it
+Completes: TypeAlias = Callable[[SearchIndex, Collection[str], str, int], list[Suggestion]]
 
 
 class UnknownKind(BadRequest):
@@ -63,11 +70,17 @@ async def search(call: Call) -> Answer:
 
 async def found_answer(call: Call, nouns: Sequence[Noun], text: str, limit: int) -> Answer:
     """What is found, noun by noun. What is nearly the same is told only where nobody has written the words themselves."""
-    looked = [await search_noun(call, noun, text, limit) for noun in nouns]
+    async with call.server.database.reading() as connection:
+        findings = [finding_of(call, connection, noun, text, limit) for noun in nouns]
+        rankings = await ranked_together(findings) if findings else ()
+        looked = [await look_for(each, ranking) for each, ranking in zip(findings, rankings, strict=True)]
     as_written = [each for each in looked if each[1].ranking and each[1].ranking.hits and not each[1].ranking.mistyped]
     meant = None if as_written else await meant_in_any([(finding, found) for finding, found, _ in looked])
     groups = [told for *_, told in as_written or looked]
-    full = sorted((each for each in groups if each["hits"]), key=lambda each: -each["hits"][0]["score"])
+    typed = frozenset(stems(text))
+    full = sorted(
+        (each for each in groups if each["hits"]), key=lambda each: fitness(each["hits"][0], typed), reverse=True
+    )
     totals = [each["total"] for each in groups]
     engine = DATABASE if any(found.engine == DATABASE for _, found, _ in looked) else INDEX
     why = notice("building", call.language) if engine == DATABASE else None
@@ -78,6 +91,14 @@ async def found_answer(call: Call, nouns: Sequence[Noun], text: str, limit: int)
     return Answer(200, dumps(body), headers=headers, rows=sum(len(each["hits"]) for each in groups))
 
 
+def fitness(hit: Mapping[str, Any], typed: Collection[str]) -> tuple[float, float]:
+    """How well the best hit of a noun fits. What is called by what was typed comes first, as a person by their name: scores
+    of different nouns are hardly alike, and tell only where neither is."""
+    words = stems(hit["title"] or "")
+    said = sum(each in typed for each in words) / (len(words) or 1)
+    return (said if said >= CALLED_SO else 0.0), hit["score"]
+
+
 async def meant_in_any(looked: Sequence[tuple[Finding, Found]]) -> str | None:
     """The query as somebody wrote it of one of the nouns."""
     for finding, found in looked:
@@ -86,20 +107,26 @@ async def meant_in_any(looked: Sequence[tuple[Finding, Found]]) -> str | None:
     return None
 
 
-async def search_noun(call: Call, noun: Noun, text: str, limit: int) -> tuple[Finding, Found, dict[str, Any]]:
-    """What is found of one noun, and how it is told."""
+def finding_of(call: Call, connection: Connection, noun: Noun, text: str, limit: int) -> Finding:
+    """The search for one noun: a few of its rows, with what is highlighted of them."""
     resource = noun.resource
-    sought = Sought(parse_query(text, resource.find.text), (), highlights=True, by_relevance=True)
+    sought = Sought(parse_asked(resource, text), (), highlights=True, by_relevance=True)
     fields = tuple(dict.fromkeys(["id", *(name for name in resource.find.text if name in resource.readable)]))
     listing = Listing(Selection(fields), (LIVE,), parse_sort(resource, None), limit)
-    async with call.server.database.reading() as connection:
-        finding = Finding(call.server.search, connection, resource, call.actor, listing, sought)
-        found = await finding.find()
-        rows = await rendered(call.server.house, connection, resource, call.actor, found.page.rows, listing.selection)
+    return Finding(call.server.search, connection, resource, call.actor, listing, sought)
+
+
+async def look_for(finding: Finding, ranking: Ranking | None) -> tuple[Finding, Found, dict[str, Any]]:
+    """What is found of one noun, and how it is told."""
+    resource, noun = finding.resource, finding.noun
+    found = await finding.find_best(ranking)
+    rows = await rendered(
+        finding.engine.house, finding.connection, resource, finding.actor, found.page.rows, finding.listing.selection
+    )
     told = {
         "kind": resource.path,
         "total": found.total,
-        "more": f"/v1/{resource.path}?{urlencode({'q': text})}",
+        "more": f"/v1/{resource.path}?{urlencode({'q': finding.asked.text})}",
         "hits": [told_hit(noun, row, hit) for row, hit in zip(rows, hits(finding, found, rows), strict=True)],
     }
     return finding, found, told
@@ -116,12 +143,14 @@ async def suggest(call: Call) -> Answer:
     await wait_for_index(call)
     names = [noun.name for noun in nouns]
 
-    def look_up(index: SearchIndex) -> Sequence[Suggestion]:
-        return complete(index, call.actor.scopes, text, limit)
+    async def looked_up(how: Completes) -> list[Suggestion]:
+        found = await call.server.search.run_each(names, lambda index: how(index, call.actor.scopes, text, limit))
+        return likeliest(chain.from_iterable(found), text)
 
     async def suggested() -> Answer:
-        found = await call.server.search.run_each(names, look_up)
-        told = likeliest((each for suggestions in found for each in suggestions), text)
+        told = await looked_up(complete)
+        if sum(each["count"] for each in told) < FEW:
+            told = with_forgiven(told, await looked_up(complete_forgiving))
         return Answer(200, dumps({"data": told}), headers={"Cache-Control": "private, max-age=30"})
 
     return await kept_or_made(call, etag_of_search(call, names, JSON), suggested)

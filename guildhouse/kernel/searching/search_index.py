@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from threading import RLock, get_native_id
 from typing import Any, NamedTuple, TypeVar
@@ -32,10 +33,19 @@ class IndexDamaged(OSError):
 
 
 class Hit(NamedTuple):
-    """A row that was found: how well it fits (0 where it was sorted otherwise), and its id."""
+    """A row that was found: how well it fits (0 where it was sorted otherwise), and its id as a number.
+
+    Of hundreds of hits a page shows a few: what an id reads like is found out for these.
+    """
 
     score: float
-    row_id: str
+    number: int
+
+    @property
+    def row_id(self) -> str:
+        """The id as it is written."""
+        text = f"{self.number:032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +149,11 @@ class SearchIndex:
         addresses = [address for _, address in found.hits]
         if not addresses:
             return (), 0
-        ids = map(joined, searcher.fast_field_values(HIGH, addresses), searcher.fast_field_values(LOW, addresses))
-        scores = (0.0 if by else score for score, _ in found.hits)
-        best: dict[str, Hit] = {}
-        for score, row_id in zip(scores, ids, strict=True):
-            best.setdefault(row_id, Hit(score, row_id))
+        numbers = map(joined, searcher.fast_field_values(HIGH, addresses), searcher.fast_field_values(LOW, addresses))
+        scores = repeat(0.0) if by else (score for score, _ in found.hits)
+        hits = list(map(Hit, scores, numbers))
         count: int = found.count  # type: ignore[attr-defined]  # it is there, its stub lacks it
-        return list(best.values()), count
+        return each_once(hits) if self.schema.noun.split else hits, count
 
     def count(self, query: Query) -> int:
         """How many documents a query finds."""
@@ -162,6 +170,14 @@ class SearchIndex:
     def let_go(self) -> None:
         """Let go of the writer without waiting for anything."""
         self._writer = None
+
+
+def each_once(hits: Iterable[Hit]) -> list[Hit]:
+    """The best hit of each row, where a row has several documents."""
+    best: dict[int, Hit] = {}
+    for hit in hits:
+        best.setdefault(hit.number, hit)
+    return list(best.values())
 
 
 async def in_thread(work: Callable[..., T], *args: Any) -> T:
@@ -196,7 +212,7 @@ def at_once(make: Callable[[], T]) -> T:
     return make()
 
 
-def joined(high: Any, low: Any) -> str:
-    """An id from its two numbers."""
-    text = f"{high:016x}{low:016x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+def joined(high: Any, low: Any) -> int:
+    """The number of an id from its two halves."""
+    number: int = (high << 64) | low
+    return number

@@ -5,15 +5,19 @@ or has no word at all, is refused.
 """
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from functools import lru_cache
+from itertools import groupby, zip_longest
+from typing import TypeAlias
 
 from guildhouse.kernel.errors import BadRequest
 from guildhouse.kernel.searching.tokens import EMPTY, EMPTY_SIGNS, HAN, coarse, plain, stems, whole
 
 MOST_SIGNS = 1_000
 MOST_WORDS = 50
+FEW_WORDS = 4  # what is longer is a text rather than a query
+LONGEST_CHOICE = 4  # words of what a choice is called
 SIGNAL_WORDS = ("AND", "OR", "NOT")
 PIECE = re.compile(
     r"""(?P<minus>(?<!\S)[-\u2212\uff0d](?=\S))?
@@ -36,11 +40,24 @@ class NothingToSearch(BadRequest):
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """One of the few values of a column, and what people call it."""
+
+    column: str
+    value: str
+    names: tuple[str, ...]
+
+
+Choices: TypeAlias = Mapping[tuple[str, ...], tuple[Choice, ...]]  # by the words of their names
+
+
+@dataclass(frozen=True, slots=True)
 class Term:
     """One thing to look for: words that follow one another (one, or a phrase), in all text or in one column of it.
 
     `said` is how it was typed; `words` are stems, or where it `begins` a longer word, whole words. What is not `needed`
-    only makes a row come earlier. `either` are terms of which one is enough.
+    only makes a row come earlier. `either` are terms of which one is enough. Rows of these `choices` have it, too, whatever
+    their text says.
     """
 
     said: str
@@ -51,6 +68,7 @@ class Term:
     needed: bool = True
     exact: bool = False
     either: tuple["Term", ...] = ()
+    choices: tuple[Choice, ...] = ()
 
     @property
     def is_chinese(self) -> bool:
@@ -62,6 +80,11 @@ class Term:
         """Its Chinese signs one by one, where they stand for it however a dictionary cuts them."""
         run = [sign for sign in self.said if not sign.isspace()]
         return run if self.is_chinese and len(run) > 1 and not (self.column or self.exact) else ()
+
+    @property
+    def other_names(self) -> Sequence[str]:
+        """What else the choices are called that it stands for."""
+        return [name for each in self.choices for name in each.names]
 
     @property
     def is_plain(self) -> bool:
@@ -93,19 +116,26 @@ class Asked:
         return [each for each in self.wanted if each.needed] or self.wanted
 
 
-def parse_query(text: str, columns: Collection[str]) -> Asked:
-    """Parse what was typed; `columns` are those that a word may be looked for in.
+def parse_query(text: str, columns: Collection[str], choices: Choices | None = None) -> Asked:
+    """Parse what was typed; `columns` are those that a word may be looked for in, `choices` what some words stand for.
 
     Raises `QueryTooLong` and `NothingToSearch`.
     """
     if len(text) > MOST_SIGNS:
         raise QueryTooLong
-    terms = tuple(with_alternatives(pieces(plain(text), columns)))
+    found = typed(text, frozenset(columns) if ":" in plain(text) else frozenset())
+    terms = tuple(with_it(list(with_alternatives(with_choices(found, choices or {})))))
     if not terms:
         raise NothingToSearch
     if sum(len(each.words) for each in terms) > MOST_WORDS:
         raise QueryTooLong
     return Asked(text, terms)
+
+
+@lru_cache(maxsize=1_000)
+def typed(text: str, columns: frozenset[str]) -> tuple[Term | None, ...]:
+    """The terms as they stand in what was typed, found once: a search over everything asks all nouns the same."""
+    return tuple(pieces(plain(text), columns))
 
 
 def pieces(text: str, columns: Collection[str]) -> Iterator[Term | None]:
@@ -164,6 +194,46 @@ def han(run: str) -> Iterator[Term]:
     for together, words in groupby(cut, lambda word: len(word) == 1 and (is_name or word not in EMPTY_SIGNS)):
         for said in [tuple(words)] if together else [(word,) for word in words]:
             yield Term("".join(said), said, needed=len("".join(said)) > 1 or len(cut) == 1)
+
+
+def with_it(terms: Sequence[Term]) -> Iterator[Term]:
+    """The terms; of few, `it` before a word that says something is information technology, however it is written."""
+    for term, behind in zip_longest(terms, terms[1:]):
+        is_meant = term.said.lower() == "it" and behind is not None and behind.needed and len(terms) <= FEW_WORDS
+        yield replace(term, needed=True) if is_meant else term
+
+
+def with_choices(found: Iterable[Term | None], choices: Choices) -> Iterator[Term | None]:
+    """The terms, those made one that together are what a choice is called."""
+    terms = list(found)
+    start = 0
+    while start < len(terms):
+        length, term = first_choice(terms[start : start + LONGEST_CHOICE], choices)
+        yield term
+        start += length
+
+
+def first_choice(terms: Sequence[Term | None], choices: Choices) -> tuple[int, Term | None]:
+    """How many of these terms, from the first on, are what a choice is called, as one; or the first as it is."""
+    for length in range(len(terms), 0, -1):
+        together = [each for each in terms[:length] if each and may_choose(each, alone=length == 1)]
+        chosen = choices.get(words_typed(together)) if len(together) == length else None
+        if chosen:
+            said = together[0].said if length == 1 else said_together(together)
+            words = tuple(word for each in together for word in each.words)
+            return length, replace(together[0], said=said, words=words, needed=True, choices=chosen)
+    return 1, terms[0]
+
+
+def words_typed(terms: Iterable[Term]) -> tuple[str, ...]:
+    """The words of terms without their plural, and not as stems: `internal` has that of `intern`."""
+    words = [word for each in terms for word in (each.words if each.is_chinese else whole(each.said))]
+    return (*words[:-1], words[-1].removesuffix("s")) if words else ()
+
+
+def may_choose(term: Term, *, alone: bool) -> bool:
+    """Whether a term may be what a choice is called, or a part of that."""
+    return not (term.column or term.begins) and (alone or not (term.excluded or term.exact))
 
 
 def with_alternatives(found: Iterator[Term | None]) -> Iterator[Term]:

@@ -8,7 +8,8 @@ from guildhouse.kernel.errors import BadRequest
 from guildhouse.kernel.filters import truth
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource
-from guildhouse.kernel.searching.search_query import Asked, parse_query
+from guildhouse.kernel.searching.called import parse_asked
+from guildhouse.kernel.searching.search_query import Asked
 
 PARAMETERS = frozenset({"q", "facets", "highlights"})
 RELEVANCE = "relevance"
@@ -47,7 +48,7 @@ def sought_of(call: Call, resource: Resource[Any]) -> Sought | None:
     facets = facets_of(resource, params.get("facets"))
     if text is None and (sort == RELEVANCE or highlights):
         raise NothingToRank
-    asked = parse_query(text, resource.find.text) if text is not None else None
+    asked = parse_asked(resource, text) if text is not None else None
     return Sought(asked, facets, highlights, text is not None and sort in (None, RELEVANCE))
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
 
+from guildhouse.kernel.at_hand import Once
+
 HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+")
 # In text whose separators are blanks: `+` and `#` that end no word, and the end of those that do, where the next begins.
 MISPLACED = re.compile(r"(?<!\S)[+#]+|(?<=[+#])(?=[^\s+#])")
@@ -62,9 +64,9 @@ def cut_into_words() -> TextAnalyzerBuilder:
     return cut.filter(Filter.lowercase()).filter(Filter.ascii_fold())
 
 
-@cache
+@Once
 def chinese() -> tuple[Any, Any]:
-    """What folds Chinese, and what cuts it. Loaded when the first Chinese text comes (50 MB)."""
+    """What folds Chinese, and what cuts it (40 MB)."""
     import rjieba  # noqa: PLC0415
     from opencc import OpenCC  # noqa: PLC0415
 
@@ -91,6 +93,11 @@ def spaced(text: str) -> str:
     return apart(HAN.sub(lambda run: f" {' '.join(cutting.cut_for_search(run[0], False))} ", folding.convert(text)))
 
 
+def folded_script(text: str) -> str:
+    """The text with its Chinese in the script and the vocabulary in which it is looked up."""
+    return text if text.isascii() or not HAN.search(text) else str(chinese()[0].convert(text))
+
+
 def parts(text: str) -> Iterator[tuple[int, str]]:
     """The paragraphs and items of a text, each with where it begins: a phrase is never of two of them."""
     start = 0
@@ -111,6 +118,12 @@ def signs(text: str) -> list[str]:
 def stems(text: str) -> list[str]:
     """The words of a text as they are looked up."""
     return analyzers()[STEMS].analyze(spaced(text))
+
+
+@lru_cache(maxsize=20_000)
+def stems_of(phrase: str) -> tuple[str, ...]:
+    """A phrase as it is looked up: one of those that come again and again."""
+    return tuple(stems(phrase))
 
 
 def whole(text: str) -> list[str]:
@@ -137,9 +150,15 @@ def coarse(run: str) -> Sequence[str]:
     return found
 
 
-@cache
+def inside(word: str) -> Sequence[str]:
+    """The shorter words that a folded Chinese word is made of: a place and what is there, in the name of something."""
+    found = [each for each in chinese()[1].cut_for_search(word, False) if 1 < len(each) < len(word)]
+    return found if "".join(found) == word else ()
+
+
+@Once
 def scripts() -> tuple[Any, Any]:
-    """What turns Chinese into Simplified signs, one for one, and into Traditional ones."""
+    """What turns Chinese into Simplified signs, one for one, and into Traditional ones (40 MB)."""
     from opencc import OpenCC  # noqa: PLC0415
 
     return OpenCC("t2s"), OpenCC("s2tw")

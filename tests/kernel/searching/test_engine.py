@@ -6,9 +6,7 @@ import time
 import pytest
 
 from guildhouse.app import HOUSE
-from guildhouse.kernel.answer import Answer
 from guildhouse.kernel.searching import engine as engines
-from guildhouse.kernel.searching.answers import Answers
 from guildhouse.kernel.searching.engine import Engine, SearchTooSlow
 from tests.cast import Cast
 from tests.kernel.searching.scenes import opened
@@ -56,18 +54,6 @@ async def test_a_fault_of_a_question_is_told_and_leaves_the_index(cast: Cast) ->
     with pytest.raises(KeyError):
         await cast.server.search.run("jobs", ask)
     assert cast.server.search.indexes
-
-
-def test_answers_are_kept_as_long_as_there_is_room() -> None:
-    answers = Answers(most=10)
-    answers.keep("/a", "1", Answer(200, b"12345"))
-    answers.keep("/b", "1", Answer(200, b"12345"))
-    assert answers.get("/a", "1")
-    answers.keep("/c", "1", Answer(200, b"12345"))
-    assert answers.get("/b", "1") is None  # the one that was not used for longest
-    assert answers.get("/a", "1")
-    assert answers.get("/a", "2") is None
-    assert (answers.found, answers.missed) == (2, 2)
 
 
 async def test_of_many_searches_at_once_those_that_came_first_are_answered_first(

@@ -23,6 +23,50 @@ async def test_a_word_in_the_title_comes_before_one_in_the_text(cast: Cast) -> N
     assert await titles(cast.nobody, "q=nurses") == ["Registered nurse", "Ward clerk"]
 
 
+async def test_one_word_alone_finds_titles_with_it_before_those_with_another_of_its_stem(cast: Cast) -> None:
+    await opened(
+        cast, [{"title": "Development officer"}, {"title": "Senior lead developer"}, {"title": "Mechanical aid"}]
+    )
+    assert await titles(cast.nobody, "q=developers") == ["Senior lead developer", "Development officer"]
+    assert await titles(cast.nobody, "q=development") == ["Development officer", "Senior lead developer"]
+    assert await titles(cast.nobody, "q=mechanic") == ["Mechanical aid"]
+
+
+EVERYDAY = [
+    "公車司機",
+    "Truck driver",
+    "Chauffeur",
+    "國小教師",
+    "Math instructor",
+    "High school teacher",
+    "英文老師",
+    "Line cook",
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ("driver", {"公車司機", "Truck driver", "Chauffeur"}), ("司机", {"公車司機", "Truck driver", "Chauffeur"}),
+        ("trucker", {"Truck driver"}), ("老師", {"國小教師", "Math instructor", "High school teacher", "英文老師"}),
+        ("educators", {"國小教師", "Math instructor", "High school teacher", "英文老師"}), ("chef", {"Line cook"}),
+        ("math teacher", {"Math instructor"}), ("公車 driver", {"公車司機"}),
+    ],
+)  # fmt: skip
+async def test_everyday_words_find_their_kin_in_both_languages(cast: Cast, words: str, wanted: set[str]) -> None:
+    await opened(cast, [{"title": each} for each in EVERYDAY])
+    body = await found(cast.nobody, f"q={quote(words)}")
+    assert {row["title"] for row in body["data"]} == wanted
+    assert body["search"]["did_you_mean"] is None
+
+
+async def test_a_word_that_the_vocabulary_knows_is_no_typing_error(cast: Cast) -> None:
+    await opened(cast, [{"title": "Mail carrier"}, {"title": "Room attendant"}])
+    body = await found(cast.nobody, "q=maid")
+    assert [row["title"] for row in body["data"]] == ["Room attendant"]
+    assert body["search"]["did_you_mean"] is None
+
+
 async def test_of_two_words_both_are_needed_and_of_more_all_but_one(cast: Cast) -> None:
     await opened(cast, JOBS)
     assert await titles(cast.nobody, "q=registered+nurse") == ["Registered nurse"]
@@ -51,7 +95,7 @@ async def test_phrases_exclusions_columns_beginnings_and_alternatives(cast: Cast
 @pytest.mark.parametrize("word", ["工程師", "工程师", "機器學習", "机器学习", "软件", "台北", "臺北"])
 async def test_chinese_is_found_in_either_script(cast: Cast, word: str) -> None:
     await opened(cast, JOBS)
-    assert await titles(cast.nobody, f"q={quote(word)}") == ["後端工程師"]
+    assert (await titles(cast.nobody, f"q={quote(word)}"))[0] == "後端工程師"
 
 
 async def test_a_typing_error_finds_what_was_meant_and_says_so(cast: Cast) -> None:
@@ -59,6 +103,61 @@ async def test_a_typing_error_finds_what_was_meant_and_says_so(cast: Cast) -> No
     body = await found(cast.nobody, "q=sofware")
     assert [row["title"] for row in body["data"]] == ["Software engineer"]
     assert body["search"]["did_you_mean"] == "software"
+
+
+async def test_a_letter_that_should_be_double_is_an_error_though_the_word_has_the_stem_of_others(cast: Cast) -> None:
+    await opened(
+        cast, [*[{"title": "Program manager"}] * 2, {"title": "Senior programmer"}, {"title": "Baggage handler"}]
+    )
+    body = await found(cast.nobody, "q=programer&highlights=true")
+    assert body["search"]["did_you_mean"] == "programmer"
+    assert [row["title"] for row in body["data"]] == ["Senior programmer", "Program manager", "Program manager"]
+    assert body["search"]["hits"][0]["highlights"]["title"]["marks"] == [[7, 17]]
+    assert (await found(cast.nobody, "q=senior+programer"))["search"]["did_you_mean"] == "senior programmer"
+    assert (await found(cast.nobody, "q=bagage"))["search"]["did_you_mean"] == "baggage"
+    for right in ("program", "programs", "programmers", '"programer"', "manager", "-programer+manager"):
+        assert (await found(cast.nobody, f"q={quote(right)}"))["search"]["did_you_mean"] is None, right
+
+
+async def test_what_is_one_word_of_the_dictionary_and_nobody_wrote_so_is_looked_for_in_parts(cast: Cast) -> None:
+    rows = [{"title": "護理師", "city": "台北"}, {"title": "護理師", "city": "高雄"}, {"title": "廚師", "city": "台北"}]
+    await opened(cast, rows)
+    assert [row["city"] for row in (await found(cast.nobody, f"q={quote('台北護理師')}"))["data"]] == ["台北"]
+    assert await titles(cast.nobody, f"q={quote('人力資源')}") == []
+
+
+async def test_a_town_is_found_by_its_name_in_the_other_language(cast: Cast) -> None:
+    await opened(
+        cast,
+        [
+            {"title": "Nurse", "city": "Taipei"},
+            {"title": "護理師", "city": "台北"},
+            {"title": "Cook", "city": "Tainan"},
+        ],
+    )
+    for words in ("台北", "臺北", "taipei", "台北 nurse", "taipei 護士"):
+        assert set(await titles(cast.nobody, f"q={quote(words)}")) == {"Nurse", "護理師"}, words
+
+
+async def test_of_its_parts_any_is_enough_where_no_row_has_both(cast: Cast) -> None:
+    await opened(cast, [{"title": "護理師", "city": "高雄"}, {"title": "廚師", "city": "台北"}, {"title": "木工"}])
+    assert set(await titles(cast.nobody, f"q={quote('台北護理師')}")) == {"護理師", "廚師"}
+
+
+async def test_it_before_a_word_is_information_technology(cast: Cast) -> None:
+    await opened(
+        cast, [{"title": "IT specialist"}, {"title": "Paralegal specialist", "description": "We like it here."}]
+    )
+    for words in ("it specialist", "IT specialist", "specialist it"):
+        assert (await titles(cast.nobody, f"q={quote(words)}"))[0] == "IT specialist", words
+    assert await titles(cast.nobody, "q=it+paralegal") == ["Paralegal specialist"]
+
+
+@pytest.mark.parametrize("typed", ["attorny", "attorneey", "manger"])
+async def test_an_error_that_leaves_another_stem_is_forgiven_too(cast: Cast, typed: str) -> None:
+    wanted = ["Trial attorney"] if typed.startswith("a") else ["Office manager"]
+    await opened(cast, [{"title": "Trial attorney"}, {"title": "Office manager"}])
+    assert await titles(cast.nobody, f"q={typed}") == wanted
 
 
 async def test_what_may_be_meant_ends_as_the_typed_word_does_and_every_word_of_the_query_is_put_right(

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from guildhouse.app import HOUSE
 from guildhouse.kernel.manifest import Synonyms
+from guildhouse.kernel.searching.called import parse_asked
 from guildhouse.kernel.searching.index_schema import Noun, schema_of
 from guildhouse.kernel.searching.percolating import RowWords, wording_of
 from guildhouse.kernel.searching.query_building import QueryBuilder, no_synonyms
 from guildhouse.kernel.searching.search_document import documents_of
 from guildhouse.kernel.searching.search_index import READY, SearchIndex, Stand
-from guildhouse.kernel.searching.search_query import NothingToSearch, Term, parse_query
+from guildhouse.kernel.searching.search_query import NothingToSearch, Term
 
 SCHEMA = schema_of(HOUSE)
 JOBS, PEOPLE = SCHEMA.nouns["jobs"], SCHEMA.nouns["people"]
@@ -26,7 +27,7 @@ Rows = Sequence[dict[str, Any]]
 class Strict(QueryBuilder):
     """Builds queries that forgive nothing."""
 
-    def is_mistyped(self, term: Term, name: str, word: str) -> bool:
+    def may_be_mistyped(self, term: Term) -> bool:
         """No word is."""
         return False
 
@@ -42,7 +43,7 @@ def record(n: int, scopes: tuple[str, ...] = ("public",), noun: Noun = JOBS, **v
 ROWS = [
     record(1, title="Registered nurse"),
     record(2, ("person:1",), title="Night nurse"),
-    record(3, title="Purse maker"),
+    record(3, title="Purse maker", workplace="remote", employment_type="part_time"),
 ]
 PARTED = [
     record(1, title="Clerk", skills=["machine learning", "data"], description="We cook\n- and serve\n\nEvery day"),
@@ -65,7 +66,7 @@ def indexed(noun: Noun, rows: Rows) -> SearchIndex:
 
 
 def found(query: str, *scopes: str, rows: Rows = ROWS) -> list[int]:
-    wording = wording_of(parse_query(query, JOBS.text))
+    wording = wording_of(parse_asked(JOBS.resource, query))
     held = scopes or ("public",)
     return [UUID(each["id"]).int for each in rows if RowWords(JOBS, each).are_found_by(wording, held)]
 
@@ -74,6 +75,12 @@ def test_a_query_finds_the_rows_that_it_fits() -> None:
     assert found("nurse") == [1]
     assert found("nurse -registered") == []
     assert found("carpenter") == []
+
+
+def test_rows_are_found_by_what_their_choices_are_called() -> None:
+    assert found("remote") == found("part time") == found("遠端 兼職") == found('"part time" purse') == [3]
+    assert found("maker -remote") == found('maker -"part time"') == found("part") == found("full time") == []
+    assert found("remote OR registered") == [1, 3]
 
 
 def test_only_for_who_sees_them() -> None:
@@ -103,7 +110,7 @@ def test_no_chinese_phrase_or_word_does_so_either() -> None:
 
 
 def test_what_may_not_be_seen_of_a_row_does_not_find_it() -> None:
-    wording = wording_of(parse_query("learning", PEOPLE.text))
+    wording = wording_of(parse_asked(PEOPLE.resource, "learning"))
     words = RowWords(PEOPLE, PERSONS[1])
     assert words.are_found_by(wording, ("public", f"person:{PERSONS[1]['id']}"))
     assert not words.are_found_by(wording, ("public", "members"))
@@ -113,11 +120,11 @@ def test_what_may_not_be_seen_of_a_row_does_not_find_it() -> None:
     ("query", "count"),
     [
         ("nurse", 2), ("carpenter", 0), ("purse registered", 1), ('"purse maker"', 1), ("nurse OR maker", 3),
-        ("purse registered night", 2), ("-night", 3), ("nur*", 3), ("學生", 0),
+        ("remote", 1), ("兼職 remote", 1), ("purse registered night", 2), ("-night", 3), ("nur*", 3), ("學生", 0),
     ],
 )  # fmt: skip
 def test_rows_that_lack_all_that_a_query_needs_are_known_at_a_glance(query: str, count: int) -> None:
-    evidence = wording_of(parse_query(query, JOBS.text)).evidence
+    evidence = wording_of(parse_asked(JOBS.resource, query)).evidence
     assert sum(evidence is None or not evidence.isdisjoint(RowWords(JOBS, each).all) for each in ROWS) == count
 
 
@@ -125,7 +132,7 @@ WORDS = (
     "nurse", "registered", "night", "-night", "OR", '"registered nurse"', "nur*", "title:maker", "skills:data", "-data",
     "end-of-life", "machine", "learning", "rn", "about:nurse", "註冊護士", "護理師", "機器學習", "skills:機器學習",
     '"學習"', "資料", "-資料", "生活", "好", "Node.js", '"machine learning"', 'description:"and serve"', "night nu*",
-    "it", "的",
+    "it", "的", "remote", "part", "time", "part-time", "-remote", '"part time"', "兼職", "-兼職",
 )  # fmt: skip
 OF_JOBS = [*ROWS, *({**each, "id": str(UUID(int=n))} for n, each in enumerate(PARTED, 10))]
 INDEXES = {noun.name: indexed(noun, rows) for noun, rows in ((JOBS, OF_JOBS), (PEOPLE, PERSONS))}
@@ -141,7 +148,7 @@ HOLDINGS = (("public",), ("person:1",), ("public", "members", f"person:{PERSONS[
 def test_rows_say_what_an_index_of_them_would(words: list[str], synonyms: Synonyms, scopes: tuple[str, ...]) -> None:
     for noun, rows in ((JOBS, OF_JOBS), (PEOPLE, PERSONS)):
         try:
-            asked = parse_query(" ".join(words), noun.text)
+            asked = parse_asked(noun.resource, " ".join(words))
         except NothingToSearch:
             return
         wording = wording_of(asked, synonyms)

@@ -50,6 +50,22 @@ async def test_a_list_of_the_trash_is_searched(cast: Cast) -> None:
     assert (await found(cast.ben, "trash=only&q=nurse"))["data"] == []
 
 
+async def test_the_trash_is_searched_for_choices_and_a_blank_may_be_a_hyphen(cast: Cast) -> None:
+    rows = [
+        {"title": "Nurse at home", "workplace": "remote", "employment_type": "part_time"},
+        {"title": "Nurse, part-time", "workplace": "on_site"},
+        {"title": "Nurse of the apartment"},
+    ]
+    ops = [{"op": "create", "data": each} for each in rows]
+    made = (await cast.ada.post("/v1/jobs:batch", {"ops": ops})).json()["results"]
+    gone = [{"op": "remove", "id": each["id"]} for each in made]
+    assert (await cast.ada.post("/v1/jobs:batch", {"ops": gone})).status_code == 200
+    assert await titles(cast, "遠端") == await titles(cast, "work from home nurse") == ["Nurse at home"]
+    assert await titles(cast, "part time") == await titles(cast, '"part time"') == ["Nurse at home", "Nurse, part-time"]
+    assert await titles(cast, "nurse -part-time") == ["Nurse of the apartment"]
+    assert await titles(cast, "remote OR apartment") == ["Nurse at home", "Nurse of the apartment"]
+
+
 async def test_rows_that_are_searched_for_are_brought_back_out_of_the_trash(cast: Cast) -> None:
     await thrown_away(cast)
     tried = await restoring(cast, "tx=rollback", q="nurse")

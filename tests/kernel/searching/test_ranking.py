@@ -1,13 +1,20 @@
 """Rankings are kept, so that pages fit together."""
 
+from uuid import UUID
+
 from guildhouse.kernel.searching.ranking import Ranking, Rankings
 from guildhouse.kernel.searching.search_index import Hit
 
 SEEN = frozenset({"public"})
 
 
+def row_of(name: str) -> str:
+    """The id of a row by this letter."""
+    return f"00000000-0000-7000-8000-00000000000{name}"
+
+
 def ranking(*names: str, whole: bool = False) -> Ranking:
-    hits = [Hit(float(len(names) - n), name) for n, name in enumerate(names)]
+    hits = [Hit(float(len(names) - n), UUID(row_of(name)).int) for n, name in enumerate(names)]
     return Ranking(hits, len(names), whole, scopes=SEEN)
 
 
@@ -34,12 +41,12 @@ def test_one_that_has_grown_takes_the_place_of_itself() -> None:
     key = kept.keep(grown)
     grown.extend(ranking("b", "a", "c"))
     assert kept.keep(grown, key) == key
-    assert [hit.row_id for hit in grown.hits] == ["a", "b", "c"]
+    assert grown.ids == [row_of("a"), row_of("b"), row_of("c")]
     assert grown.whole
 
 
 def test_one_goes_on_behind_a_hit_or_behind_its_score_where_it_has_gone() -> None:
     found = ranking("a", "b", "c")
-    assert found.place_behind(2.0, "b") == 2
-    assert found.place_behind(2.5, "gone") == 1
-    assert found.place_behind(0.0, "gone") == 3
+    assert found.place_behind(2.0, row_of("b")) == 2
+    assert found.place_behind(2.5, row_of("9")) == 1
+    assert found.place_behind(0.0, row_of("9")) == 3

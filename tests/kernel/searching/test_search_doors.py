@@ -4,6 +4,8 @@ from urllib.parse import quote
 
 import pytest
 
+from guildhouse.kernel.searching.search_doors import fitness
+from guildhouse.kernel.searching.tokens import stems
 from tests.cast import Cast
 from tests.kernel.searching.scenes import opened
 
@@ -26,6 +28,30 @@ async def test_everything_is_found_at_once_noun_by_noun(cast: Cast) -> None:
     assert hit["highlights"]["name"]["marks"]
     assert kinds["jobs"]["more"].startswith("/v1/jobs?q=")
     assert body["engine"] == "index"
+
+
+async def test_what_is_called_so_comes_before_what_speaks_of_it(cast: Cast) -> None:
+    rows = [{"title": "Ada expert", "description": "Ada, Ada and Byron's Engines."}, {"title": "Ada developer in Ada"}]
+    organization = await opened(cast, [*rows, *JOBS])
+
+    async def kinds(text: str) -> list[str]:
+        body = (await cast.otto.get(f"/v1/search?q={quote(text)}&kinds=jobs,people,organizations")).json()
+        return [each["kind"] for each in body["data"]]
+
+    assert (await kinds(organization["name"]))[0] == "organizations"
+    assert (await kinds(cast.ada.name))[0] == "people"
+    assert (await kinds("Tainan registrar"))[0] == "jobs"
+
+
+@pytest.mark.parametrize(
+    ("title", "typed", "said"),
+    [
+        ("Ada Byron", "ada", 0.5), ("Ada Byron", "byron ada", 1.0), ("Tacoma Teachers Guild", "teacher", 0.0),
+        ("王小明", "王小明", 1.0), ("", "ada", 0.0),
+    ],
+)  # fmt: skip
+def test_whoever_types_half_of_a_title_means_it(title: str, typed: str, said: float) -> None:
+    assert fitness({"title": title, "score": 7.0}, stems(typed)) == (said, 7.0)
 
 
 async def test_kinds_narrow_it_and_those_that_one_may_not_read_are_unknown(cast: Cast) -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from guildhouse.kernel.searching.search_query import (
     MOST_SIGNS,
     Asked,
+    Choice,
     NothingToSearch,
     QueryTooLong,
     parse_query,
@@ -17,6 +18,43 @@ COLUMNS = ("title", "description")
 
 def terms(text: str) -> list[tuple[str, ...]]:
     return [each.words for each in parse_query(text, COLUMNS).terms]
+
+
+def test_it_before_a_word_of_few_is_meant() -> None:
+    for text, needed in (
+        ("it support", [True, True]), ("remote it support", [True, True, True]), ("support it", [True, False]),
+        ("it is", [False, False]), ("it", [False]), ("-night it clerk", [True, True, True]),
+        ("does it cure patients of fever", [True, False, True, True, False, True]),
+    ):  # fmt: skip
+        assert [each.needed for each in parse_query(text, COLUMNS).terms] == needed, text
+
+
+CHOICES = {
+    ("part", "time"): (Choice("employment", "part_time", ("part time", "half days")),),
+    ("half", "day"): (Choice("employment", "part_time", ("part time", "half days")),),
+    ("time",): (Choice("kind", "time", ("time",)),),
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("part time nurse", ["part time", "nurse"]), ("nurse part-time", ["nurse", "part-time"]),
+        ("half days", ["half days"]), ("half  DAYS nurse", ["half days", "nurse"]), ("part", ["part"]),
+        ("part of time", ["part", "of", "time"]), ('part "time"', ["part", "time"]), ("part -time", ["part", "time"]),
+        ("nurse OR part time", ["nurse OR part time"]), ("part title:time", ["part", "time"]),
+    ],
+)  # fmt: skip
+def test_words_that_are_the_name_of_a_choice_are_one_term(text: str, said: list[str]) -> None:
+    assert [each.said for each in parse_query(text, COLUMNS, CHOICES).terms] == said
+
+
+def test_a_choice_is_known_by_its_other_names_and_excluded_as_any_word() -> None:
+    (term,) = parse_query("part-time", COLUMNS, CHOICES).terms
+    assert list(term.other_names) == ["part time", "half days"] and term.words == ("part", "time") and term.needed
+    (term,) = parse_query('-"half days"', COLUMNS, CHOICES).terms
+    assert term.excluded and [each.value for each in term.choices] == ["part_time"]
+    assert parse_query("part-time", COLUMNS).terms[0].choices == ()
 
 
 def test_words_are_stemmed() -> None:

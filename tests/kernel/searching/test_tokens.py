@@ -8,6 +8,8 @@ from tantivy import TextAnalyzerBuilder, Tokenizer
 
 from guildhouse.kernel.searching.tokens import (
     apart,
+    folded_script,
+    inside,
     parts,
     plain,
     signs,
@@ -15,6 +17,7 @@ from guildhouse.kernel.searching.tokens import (
     spaced,
     stem,
     stems,
+    stems_of,
     variants,
     whole,
 )
@@ -103,3 +106,20 @@ def test_a_text_begins_anew_with_each_paragraph_and_each_item(text: str, found: 
 
 def test_a_text_of_nothing_but_empty_lines_is_parted_at_once() -> None:
     assert len(list(parts("\n \t" * 100_000))) == 2
+
+
+def test_chinese_is_folded_to_the_script_and_the_words_that_are_looked_up() -> None:
+    assert folded_script("軟體 and 護士") == folded_script("软件 and 护士") == "软件 and 护士"
+    assert folded_script("nurse") == "nurse" and folded_script("Zürich") == "Zürich"
+
+
+@pytest.mark.parametrize(
+    ("word", "shorter"), [("台北护理", ["台北", "护理"]), ("护理", []), ("工程师", []), ("", []), ("nurse", [])]
+)
+def test_a_long_chinese_word_is_made_of_shorter_ones(word: str, shorter: list[str]) -> None:
+    assert list(inside(word)) == shorter
+
+
+def test_a_phrase_that_comes_again_is_cut_once() -> None:
+    assert stems_of("Registered nurses") == tuple(stems("Registered nurses")) == ("regist", "nurs")
+    assert stems_of("Registered nurses") is stems_of("Registered nurses")

@@ -25,6 +25,9 @@ from guildhouse.kernel.log.wake import LOST, Wake, backoff, first, tied
 
 log = structlog.get_logger(__name__)
 
+# Seconds between two batches where one change follows another: each costs a transaction, however few its changes.
+BREATH = 0.025
+
 Handle: TypeAlias = Callable[[Connection, Sequence[Change]], Awaitable[None]]
 
 
@@ -110,7 +113,7 @@ class ReaderLoop:
         self._database, self._wake, self._poll, self._lease = database, wake, poll, lease
         self._me = f"{socket.gethostname()}:{os.getpid()}:{new_id()[-8:]}"
         self._enrolled = self._holding = False
-        self._renew_at = 0.0
+        self._renew_at = self._moved_at = 0.0
         self._cursor = self._seen = 0  # as stored; and as looked through, stored with the next effect or renewal
         self._size = reader.batch
         self._wary = False  # the last holder died or hung, perhaps of the next change: count attempts beforehand
@@ -138,8 +141,9 @@ class ReaderLoop:
             await self.release()
 
     async def _let_gather(self, news: asyncio.Event, stop: asyncio.Event) -> None:
-        if self.reader.linger and news.is_set():
-            await first(stop, within=self.reader.linger)
+        seconds = self.reader.linger or self._moved_at + BREATH - time.monotonic()
+        if seconds > 0 and news.is_set():
+            await first(stop, within=seconds)
 
     async def drain(self, stop: asyncio.Event | None = None) -> int:
         """Handle all that the log has now, if the lease is free or held here; says how many changes were handled."""
@@ -269,7 +273,8 @@ class ReaderLoop:
 
     def _went_to(self, upto: int) -> None:
         self._cursor = self._seen = upto
-        self._renew_at = time.monotonic() + self._lease / 3
+        self._moved_at = time.monotonic()
+        self._renew_at = self._moved_at + self._lease / 3
 
     async def _holds_lease(self) -> bool:
         if self._holding and time.monotonic() < self._renew_at:
