@@ -3,12 +3,8 @@
 It does all that over the API, as any other program would: the page itself knows nobody.
 """
 
-from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse
-
 from guildhouse.kernel.web_page import WebPage
 
-router = APIRouter(include_in_schema=False)
 # What the page says, in English; other languages have a section of this name in their catalogue.
 page = WebPage(
     "guildhouse.applications",
@@ -25,15 +21,4 @@ page = WebPage(
         "failed": "The server cannot be reached. Try again in a moment.",
     },
 )
-
-
-@router.get("/candidate")
-async def show_form(request: Request) -> HTMLResponse:
-    """The form; its script takes the token from the address, and tells it to the server when the form is sent."""
-    return page.answered(request)
-
-
-@router.get("/candidate.js")
-async def script() -> Response:
-    """The script of the form."""
-    return page.script()
+router = page.router()

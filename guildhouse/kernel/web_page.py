@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from fastapi import Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
 from guildhouse.kernel.errors import Problem
@@ -53,10 +53,24 @@ class WebPage:
         told = [f"{fault['pointer'].strip('/')}: {fault['detail']}" for fault in faults]
         return self.answered(request, 422, faults=told, **typed)
 
-    def script(self) -> Response:
-        """The script of the page, `pages/welcome.js`; the policy of all pages allows none within them."""
-        text = files(self.package).joinpath("pages", f"{self.name}.js").read_text(encoding="utf-8")
-        return Response(text, media_type="text/javascript")
+    def router(self) -> APIRouter:
+        """The page at `/welcome`, and its script at `/welcome.js`: the policy of all pages allows none within them.
+
+        The token of such a page stands behind the # of its link. Its script takes it from there, and the server hears of
+        it only when the form is sent.
+        """
+        made = APIRouter(include_in_schema=False)
+
+        @made.get(f"/{self.name}")
+        async def show_form(request: Request) -> HTMLResponse:
+            return self.answered(request)
+
+        @made.get(f"/{self.name}.js")
+        async def script() -> Response:
+            text = files(self.package).joinpath("pages", f"{self.name}.js").read_text(encoding="utf-8")
+            return Response(text, media_type="text/javascript")
+
+        return made
 
 
 def language_of(request: Request) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import Form, Request
 from fastapi.responses import HTMLResponse
 
 from guildhouse.accounts.moving_in.welcome import Claim, WelcomeOver, choose_password, person_of
@@ -15,7 +15,6 @@ from guildhouse.kernel.request import conform
 from guildhouse.kernel.server import Server
 from guildhouse.kernel.web_page import WebPage
 
-router = APIRouter(include_in_schema=False)
 # What the page says, in English; other languages have a section of this name in their catalogue.
 page = WebPage(
     "guildhouse.accounts",
@@ -31,18 +30,7 @@ page = WebPage(
         "docs": "Go on with the documentation",
     },
 )
-
-
-@router.get("/welcome")
-async def show_form(request: Request) -> HTMLResponse:
-    """The form; a script fills in the token, of which the server hears only when the form is sent."""
-    return page.answered(request)
-
-
-@router.get("/welcome.js")
-async def script() -> Response:
-    """The script of the form."""
-    return page.script()
+router = page.router()
 
 
 @router.post("/welcome")
