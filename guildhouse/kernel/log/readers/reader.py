@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
@@ -48,6 +48,7 @@ class Reader:
     attempts: int = 5
     begin: Callable[[Connection], Awaitable[None]] | None = None
     linger: float = 0.0
+    lacking: str | None = None
 
 
 class LeaseLost(Exception):
@@ -179,11 +180,12 @@ class ReaderLoop:
     async def _look(self, connection: Connection) -> tuple[int, changes.Stretch]:
         """The end of the log, and the next changes."""
         if wanted := self._wanted():
-            upto, positions = wanted
-            found = await changes.at(connection, positions[: self._size])
-            return upto, changes.Stretch(found, upto if len(positions) <= self._size else positions[self._size - 1])
+            end, positions = wanted
+            found = await changes.at(connection, positions, self._size, self.reader.lacking)
+            return end, found if found.upto < positions[-1] else replace(found, upto=end)
         end = (await changes.head(connection)).pos
-        return end, await changes.between(connection, self._seen, end, self._size, self.reader.resources)
+        reader = self.reader
+        return end, await changes.between(connection, self._seen, end, self._size, reader.resources, reader.lacking)
 
     def _measure(self, end: int, batch: Sequence[Change]) -> None:
         self.behind = max(0, end - self._seen)
