@@ -153,13 +153,19 @@ class ReaderLoop:
                 await self._take_in_warily(batch.changes[0], stop)
             elif batch.changes:
                 await self._take_in(batch, stop)
-                if self.reader.linger and batch.upto >= end:
-                    break
             elif batch.upto > self._seen:
                 self._seen = batch.upto
-            else:
+                await self._keep_what_it_was_spared()
+            if self._seen >= end:  # of what came meanwhile, the bell tells
+                self._measure(end, ())
                 break
         return self.handled - before
+
+    async def _keep_what_it_was_spared(self) -> None:
+        """Store how far it has come past changes of its own resources: who waits for it looks at the stored cursor."""
+        if self.reader.lacking:
+            async with self._database.reading() as connection:
+                await self._renew(connection)
 
     def _wanted(self) -> tuple[int, list[int]] | None:
         """Up to where this process itself has stamped the log, and where it has what is for this reader; None: unknown."""
