@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from guildhouse.kernel.at_hand import Once
 from guildhouse.vocabulary import shipped
@@ -62,6 +63,7 @@ def forms_of(title: str | list[str]) -> list[str]:
     return list(dict.fromkeys(key for each in (outside, inside) if (key := title_key(each))))
 
 
+@lru_cache(20_000)  # the same titles come again and again
 def occupation_of(title: str) -> Occupation | None:
     """The occupation that a job's title names; None where nobody can tell, as of a "Manager"."""
     known = register()
