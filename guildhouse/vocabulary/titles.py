@@ -21,7 +21,7 @@ def grades() -> tuple[frozenset[str], re.Pattern[str]]:
 
 def readings(title: str) -> Iterator[str]:
     """A title in fewer and fewer words: the first reading that is known is what it says."""
-    said = ""
+    said = None
     for each in shorter_and_shorter(tidied(title)):
         if each != said:
             words = words_of(each)
