@@ -46,7 +46,7 @@ def is_tidy(text: str) -> bool:
         if each in text:
             return False
     lines = text.split("\n") if "\n" in text else (text,)
-    return text.isascii() and all([line.strip(" ") == line for line in lines])
+    return text.isascii() and all(line.strip(" ") == line for line in lines)
 
 
 def folded(text: str) -> str:
