@@ -59,18 +59,16 @@ class Row(Base):
 
     def values(self) -> dict[str, Any]:
         """A copy of the row's values by column name."""
-        raise NotImplementedError  # of `Plain`
+        return dict(self.__dict__)
 
 
 class Plain:
     """What a row is as a value: its columns are there to be read and no more, and without asking the ORM for each."""
 
+    values = Row.values
+
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a row that was read is not assigned to: {name}")
-
-    def values(self) -> dict[str, Any]:
-        """A copy of the row's values by column name."""
-        return dict(self.__dict__)
 
 
 @cache

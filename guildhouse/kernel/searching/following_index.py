@@ -33,7 +33,7 @@ BATCH = 2_000  # changes at a time
 # Of so many, more come: they are left to gather for as long as they do, so that one commit has them all, and so that who
 # writes them is not kept from it. Until nothing has come for a while, or somebody waits for them, or this is too long.
 MANY = 500
-STILL, LONGEST_GATHERING = 0.3, 2.0  # seconds
+STILL, LONGEST_GATHERING = 0.5, 2.0  # seconds
 ROWS = 250  # rows at a time while an index is built
 COMMIT_ROWS = 50_000
 WANTED = "rebuild"  # a file of this name asks for a new index
