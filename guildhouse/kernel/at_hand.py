@@ -3,7 +3,6 @@
 import asyncio
 import gc
 from collections.abc import Callable
-from functools import cache
 from threading import RLock
 from typing import Generic, TypeVar
 
@@ -24,23 +23,26 @@ class Once(Generic[T]):
 
     def __init__(self, load: Callable[[], T]) -> None:
         self.__doc__ = load.__doc__
-        self._kept, self._loading = cache(load), RLock()
+        self._load, self._loading = load, RLock()
+        self._kept: list[T] = []  # the one, once it is there
 
     def __call__(self) -> T:
         """The one that is kept, loaded now if it is not yet."""
-        if self.is_loaded:
-            return self._kept()
+        for kept in self._kept:
+            return kept
         with self._loading:
-            return self._kept()
+            if not self._kept:
+                self._kept = [self._load()]
+            return self._kept[0]
 
     @property
     def is_loaded(self) -> bool:
         """Whether it is there."""
-        return bool(self._kept.cache_info().currsize)
+        return bool(self._kept)
 
     def forget(self) -> None:
         """Load it anew the next time."""
-        self._kept.cache_clear()
+        self._kept = []
 
 
 class Loader:

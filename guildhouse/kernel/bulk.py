@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 import asyncpg
@@ -29,6 +30,7 @@ from guildhouse.kernel.writing import check_nulls
 Verdict = Literal["created", "changed", "unchanged", "removed", "restored", "failed", "kept", "not-written"]
 WRITES: tuple[Verdict, ...] = ("created", "changed", "removed", "restored")
 A_TURN = 50  # rows that are judged before other requests of the process have a turn
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 LONGEST_KEY = 200  # characters of a part of a key that an outcome repeats
 # What an upsert meets that somebody else's batch overtook: the row that it was to make is there now.
 OVERTAKEN = (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError)
@@ -74,8 +76,8 @@ class Outcome:
     id: str | None = None
     version: int | None = None
     problem: Problem | None = None
-    revealed: Mapping[str, Any] = field(default_factory=dict)
-    key: Mapping[str, str] = field(default_factory=dict)
+    revealed: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    key: Mapping[str, str] = field(default_factory=lambda: NOTHING)
 
 
 class Line(NamedTuple):
@@ -94,7 +96,7 @@ class Judged:
     status: Verdict
     before: Any
     after: Any
-    revealed: Mapping[str, Any] = field(default_factory=dict)
+    revealed: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
 
 
 class Refused(NamedTuple):

@@ -6,7 +6,8 @@ Rows are declared with SQLAlchemy so that a column is typed once: `Job.status` i
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar, Self, TypeAlias
+from functools import cache
+from typing import Any, ClassVar, Self, TypeAlias, cast
 
 from asyncpg import Record
 from sqlalchemy import DateTime, Integer, MetaData, Text, Uuid, text
@@ -52,13 +53,28 @@ class Row(Base):
     @classmethod
     def of(cls, values: Values) -> Self:
         """The row that holds these values (column name to value); reading a column that was not given raises."""
-        row = cls.__new__(cls)  # without the ORM's per-instance state: a batch makes thousands of these
+        row = plain(cls)()  # without the ORM's per-instance state: a batch makes thousands of these
         row.__dict__.update(values)
-        return row
+        return cast("Self", row)
 
     def values(self) -> dict[str, Any]:
         """A copy of the row's values by column name."""
         return dict(self.__dict__)
+
+
+class Plain:
+    """What a row is as a value: its columns are there to be read and no more, and without asking the ORM for each."""
+
+    values = Row.values
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a row that was read is not assigned to: {name}")
+
+
+@cache
+def plain(table: type[Row]) -> type[Plain]:
+    """The class of a table's rows as values."""
+    return type(table.__name__, (Plain,), {"__doc__": table.__doc__})
 
 
 BASE_COLUMNS = ("id", "version", "created_at", "updated_at", "deleted_at", "scopes")

@@ -11,8 +11,8 @@ HAN = "\u3400-\u9fff\uf900-\ufaff"
 MEETING = re.compile(rf"(?<=[{HAN}])(?=[A-Za-z0-9.])|(?<=[A-Za-z0-9+#])(?=[{HAN}])")
 # The sign that is looked for stands first: so a text without it is passed over at once.
 WRAPPED = re.compile(r"\n(?<=[a-z,]\n)(?=[a-z])")
-# What plain text has where blanks are not one at a time: blanks beside blanks, and all other kinds of them.
-UNTIDY = ("  ", " \n", "\n ", "\t", "\r", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x1f")
+# What plain text has where blanks are not one at a time: two of them, and all other kinds.
+UNTIDY = ("  ", "\t", "\r", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x1f")
 PLUS_BETWEEN = re.compile(r"\+(?<=[^\s+]\+)(?=[A-Za-z])")
 
 
@@ -42,7 +42,11 @@ def tidied(text: str) -> str:
 
 def is_tidy(text: str) -> bool:
     """Whether plain text has one blank at a time and none at its ends: so it is with most, and that is seen at once."""
-    return text.isascii() and text.strip(" ") == text and not any(each in text for each in UNTIDY)
+    for each in UNTIDY:  # a loop, as this is asked of every text that comes in
+        if each in text:
+            return False
+    lines = text.split("\n") if "\n" in text else (text,)
+    return text.isascii() and all(line.strip(" ") == line for line in lines)
 
 
 def folded(text: str) -> str:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from guildhouse.kernel.at_hand import Once
 from guildhouse.vocabulary import shipped
@@ -82,6 +83,7 @@ def parts_of(title: str, others: list[str | list[str]]) -> tuple[str, ...]:
     return tuple(said) if used.issuperset(said) else ()
 
 
+@lru_cache(20_000)  # the same titles come again and again
 def occupation_of(title: str) -> Occupation | None:
     """The occupation that a job's title names; None where nobody can tell, as of a "Manager"."""
     known = register()

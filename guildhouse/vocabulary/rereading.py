@@ -86,7 +86,7 @@ def keeper(name: str, resource: Resource[Any], words: Words) -> Reader:
             ctx = Context(House(), connection, HOUSE, because(told[-1]))
             await mend(ctx, resource, words, sorted({change.row_id for change in told}))
 
-    return Reader(name, handle, resources=(resource.name,), batch=AT_A_TIME)
+    return Reader(name, handle, resources=(resource.name,), batch=AT_A_TIME, lacking=words.found[0])
 
 
 def concerns(change: Change, words: Words) -> bool:

@@ -21,12 +21,21 @@ def grades() -> tuple[frozenset[str], re.Pattern[str]]:
 
 def readings(title: str) -> Iterator[str]:
     """A title in fewer and fewer words: the first reading that is known is what it says."""
-    plain = tidied(title)
-    bare = BRACKETS.sub(" ", plain)
-    for each in dict.fromkeys((plain, bare, TAIL.split(bare.strip(), maxsplit=1)[0])):
-        words = words_of(each)
-        yield " ".join(words)
-        yield " ".join(without_grades(words))
+    said = None
+    for each in shorter_and_shorter(tidied(title)):
+        if each != said:
+            words = words_of(each)
+            yield " ".join(words)
+            yield " ".join(without_grades(words))
+        said = each
+
+
+def shorter_and_shorter(title: str) -> Iterator[str]:
+    """A title, then without its brackets, then without its tail: each is made only if somebody asks for it."""
+    yield title
+    bare = BRACKETS.sub(" ", title).strip()
+    yield bare
+    yield TAIL.split(bare, maxsplit=1)[0]
 
 
 def words_of(text: str) -> list[str]:

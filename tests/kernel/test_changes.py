@@ -224,3 +224,13 @@ async def test_uninstalled_nothing_is_left(bare: Database) -> None:
             " + (SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace)"
         )
     assert left == 0
+
+
+@pytest.mark.parametrize(("length", "is_kept"), [(3_000, True), (6_000, False)])
+async def test_what_a_change_of_up_to_half_a_page_says_is_kept_as_it_is(
+    things: Database, length: int, is_kept: bool
+) -> None:
+    await added(things, "word " * (length // 5))
+    async with things.reading() as connection:
+        compressed = await connection.fetchval("SELECT pg_column_compression(after) FROM changes")
+    assert (compressed is None) == is_kept

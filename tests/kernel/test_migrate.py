@@ -110,3 +110,15 @@ async def test_the_guard_of_what_is_held_is_made_anew_and_goes_with_its_migratio
     assert await ask(dsn, guards) == len(HOUSE.resources)
     await migrate(dsn, HOUSE, "0005")
     assert await ask(dsn, guards) == 0
+
+
+async def test_how_changes_are_kept_goes_with_its_migration_and_holds_for_months_to_come(dsn: str) -> None:
+    kept = "SELECT count(*) FROM pg_class WHERE relname LIKE 'changes\\_%' AND reloptions = '{toast_tuple_target=4080}'"
+    parts = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'changes'::regclass"
+    assert await ask(dsn, kept) == await ask(dsn, parts)
+    await migrate(dsn, HOUSE, "0013")
+    await ask(dsn, "SELECT ensure_change_partitions(5)")
+    assert await ask(dsn, kept) == 0
+    await migrate(dsn, HOUSE)
+    await ask(dsn, "SELECT ensure_change_partitions(7)")
+    assert await ask(dsn, kept) == await ask(dsn, parts)

@@ -401,3 +401,41 @@ async def test_a_reader_takes_in_the_first_of_many_changes_at_once_and_lets_the_
             await asyncio.sleep(0.01)
         await until(lambda: sum(sizes) == 5)
     assert sizes == [1, 4]
+
+
+SEARCHING = Reader("effects", note_effects, resources=["things"], lacking="title", batch=2)
+
+
+async def write_some_that_lack_a_title(database: Database) -> None:
+    """Changes 1 to 7: new rows, of which the third and the sixth lack a title, and a title that is taken away."""
+    async with database.writing(Note()) as connection:
+        for title in ("a", "b", None, "d", "e", None):
+            await connection.execute("INSERT INTO things (id, title) VALUES (gen_random_uuid(), $1)", title)
+        await connection.execute("UPDATE things SET title = NULL, version = 2 WHERE title = 'b'")
+
+
+async def test_who_looks_for_rows_that_lack_a_value_is_spared_the_new_ones_that_have_it(things: Database) -> None:
+    await write_some_that_lack_a_title(things)
+    async with things.reading() as connection:
+        await stamp(connection)
+    loop = at_work(things, SEARCHING)
+    assert await loop.drain() == 3
+    assert (await effects(things), loop.behind) == ([3, 6, 7], 0)
+    await added(things, "h")
+    async with things.reading() as connection:
+        await stamp(connection)
+    assert await loop.drain() == 0
+    assert await value(things, "SELECT cursor FROM readers") == 8
+
+
+async def test_it_is_spared_them_as_well_where_its_own_process_has_stamped_them(things: Database) -> None:
+    wake = Wake(things)
+    loop = ReaderLoop(SEARCHING, things, wake, poll=5)
+    async with running(Sequencer(things, wake).run, loop.run):
+        await until(lambda: loop._holding)
+        await write_some_that_lack_a_title(things)
+        await until(lambda: loop.handled == 3)
+        await added(things, *"hijkl")
+        await until(lambda: loop._cursor == 12)
+        assert await value(things, "SELECT cursor FROM readers") == 12
+    assert await effects(things) == [3, 6, 7]

@@ -106,12 +106,16 @@ SELECT p.pos, {columns}
 FROM change_pos p, LATERAL (SELECT * FROM changes c WHERE c.seq = p.seq AND c.at = p.at {only} LIMIT 1) c
 WHERE p.pos > $1 AND p.pos <= $2 ORDER BY p.pos LIMIT $3
 """
+# Who looks for rows that lack a value need not read the new ones that have it: of a batch that is nearly all of them.
+LACKING = "AND (c.before IS NULL AND c.after ? {column}) IS NOT TRUE"
 BETWEEN_ALL = BETWEEN.format(columns=COLUMNS, only="")
-BETWEEN_SOME = BETWEEN.format(columns=COLUMNS, only="AND c.resource = ANY($4)")
+BETWEEN_SOME = BETWEEN.format(columns=COLUMNS, only=f"AND c.resource = ANY($4) {LACKING.format(column='$5::text')}")
 # Which rows changed, and who sees that, without the values: a fraction of the whole for wide rows.
 THIN = COLUMNS.replace("c.before, c.after", "NULL::jsonb AS before, NULL::jsonb AS after")
 BETWEEN_THIN = BETWEEN.format(columns=THIN, only="")
-AT = BETWEEN_ALL.replace("p.pos > $1 AND p.pos <= $2 ORDER BY p.pos LIMIT $3", "p.pos = ANY($1) ORDER BY p.pos")
+AT = BETWEEN.format(columns=COLUMNS, only=LACKING.format(column="$2::text")).replace(
+    "p.pos > $1 AND p.pos <= $2 ORDER BY p.pos LIMIT $3", "p.pos = ANY($1) ORDER BY p.pos LIMIT $3"
+)
 LOOKED_THROUGH = 2000  # changes at a time, in search of those of some resources
 
 STAMPED_OR_NOT = f"SELECT p.pos, {COLUMNS} FROM changes c LEFT JOIN change_pos p ON p.seq = c.seq"
@@ -137,16 +141,24 @@ async def after(
 
 
 async def between(
-    connection: Connection, pos: int, end: int, limit: int = 200, resources: Collection[str] | None = None
+    connection: Connection,
+    pos: int,
+    end: int,
+    limit: int = 200,
+    resources: Collection[str] | None = None,
+    lacking: str | None = None,
 ) -> Stretch:
-    """The next changes after `pos` and up to `end`, which must not be beyond the head; at most `limit` of them."""
+    """The next changes after `pos` and up to `end`, which must not be beyond the head; at most `limit` of them.
+
+    Of `resources` only, and then without those that made a row which is not `lacking` a value in this column.
+    """
     end = min(end, pos + (limit if resources is None else max(limit, LOOKED_THROUGH)))
     if end <= pos:
         return Stretch([], pos)
     if resources is None:
         records = await connection.fetch(BETWEEN_ALL, pos, end, limit)
     else:
-        records = await connection.fetch(BETWEEN_SOME, pos, end, limit, list(resources))
+        records = await connection.fetch(BETWEEN_SOME, pos, end, limit, list(resources), lacking)
     found = made(records)
     return Stretch(found, found[-1].pos or end if len(found) == limit else end)
 
@@ -157,9 +169,11 @@ async def thin_between(connection: Connection, pos: int, end: int, limit: int) -
     return Stretch(made(await connection.fetch(BETWEEN_THIN, pos, end, limit)), end)
 
 
-async def at(connection: Connection, positions: Collection[int]) -> list[Change]:
-    """The changes at these positions, in order."""
-    return made(await connection.fetch(AT, list(positions)))
+async def at(connection: Connection, positions: Sequence[int], limit: int, lacking: str | None = None) -> Stretch:
+    """The changes at these positions, which are in order, at most `limit`; `lacking` as in `between`."""
+    some = positions[: limit if lacking is None else max(limit, LOOKED_THROUGH)]
+    found = made(await connection.fetch(AT, some, lacking, limit))
+    return Stretch(found, found[-1].pos or 0 if len(found) == limit else some[-1])
 
 
 async def of_row(

@@ -140,10 +140,14 @@ CREATE TRIGGER guard_all BEFORE TRUNCATE ON changes EXECUTE FUNCTION refuse_rewr
 CREATE TRIGGER guard_all BEFORE UPDATE OR DELETE OR TRUNCATE ON change_pos EXECUTE FUNCTION refuse_rewriting();
 """
 
+# Of a change that two of fit on a page nothing is compressed: to compress a new row of 2 kB took as long as to log it.
+KEPT_AS_IT_IS = "toast_tuple_target = 4080"
+
 # A partition is filled before it is attached: attaching takes a weaker lock than creating one in place, and what the
 # default partition had to catch for that month (nobody was there to make it in time) moves along.
-PARTITIONS = """
-CREATE FUNCTION ensure_change_partitions(months integer) RETURNS integer LANGUAGE plpgsql SET lock_timeout = '2s' AS $$
+MAKING_PARTITIONS = f"""
+CREATE OR REPLACE FUNCTION ensure_change_partitions(months integer) RETURNS integer LANGUAGE plpgsql
+SET lock_timeout = '2s' AS $$
 DECLARE
     first timestamptz;
     beyond timestamptz;
@@ -156,7 +160,7 @@ BEGIN
         beyond := date_add(first, '1 month', 'UTC');
         name := to_char(first AT TIME ZONE 'UTC', '"changes_"YYYY_MM');
         CONTINUE WHEN to_regclass(name) IS NOT NULL;
-        EXECUTE format('CREATE TABLE %I (LIKE changes INCLUDING DEFAULTS)', name);
+        EXECUTE format('CREATE TABLE %I (LIKE changes INCLUDING DEFAULTS) WITH ({KEPT_AS_IT_IS})', name);
         PERFORM set_config('guildhouse.upkeep', 'move', true);
         EXECUTE format('WITH strays AS (DELETE FROM changes_default WHERE at >= %L AND at < %L RETURNING *)'
             ' INSERT INTO %I SELECT * FROM strays', first, beyond, name);
@@ -165,11 +169,10 @@ BEGIN
         made := made + 1;
     END LOOP;
     RETURN made;
-END $$;
-SELECT ensure_change_partitions(3);
+END $$
 """
 
-INSTALL = [CHANGES, POSITIONS, READERS, GUARDS, PARTITIONS]
+INSTALL = [CHANGES, POSITIONS, READERS, GUARDS, MAKING_PARTITIONS, "SELECT ensure_change_partitions(3)"]
 
 UNINSTALL = [
     "DROP TABLE dead_letters, readers, epochs, change_pos, changes",

@@ -44,6 +44,7 @@ class Engine:
         self.answers = Answers()
         self.indexes: IndexSet | None = None
         self.epoch, self.pos = "", 0
+        self.awaited = 0  # how many wait for what was written to be found
         # Who comes first is served first: many at once only take each other's time, and some would wait thrice as long.
         self.turns = asyncio.Semaphore(AT_ONCE)
         self._moved = asyncio.Event()
@@ -57,12 +58,16 @@ class Engine:
     async def has_reached(self, epoch: str, pos: int, patience: float = 5.0) -> bool:
         """Wait until the index has all changes up to a position; at once where there is no index to wait for."""
         deadline = monotonic() + patience
-        while self.indexes is not None and (self.epoch, self.pos) < (epoch, pos):
-            moved = self._moved
-            await first(moved, within=deadline - monotonic())
-            if monotonic() >= deadline:
-                return False
-        return True
+        self.awaited += 1
+        try:
+            while self.indexes is not None and (self.epoch, self.pos) < (epoch, pos):
+                moved = self._moved
+                await first(moved, within=deadline - monotonic())
+                if monotonic() >= deadline:
+                    return False
+            return True
+        finally:
+            self.awaited -= 1
 
     async def run(self, noun: str, search: Callable[[SearchIndex], T]) -> T | None:
         """What a search of a noun's index gives; None where there is no index, or where it turned out broken."""

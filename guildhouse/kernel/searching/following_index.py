@@ -16,7 +16,7 @@ import structlog
 
 from guildhouse.kernel.db import Connection, Database
 from guildhouse.kernel.log import changes
-from guildhouse.kernel.log.changes import Change, Head
+from guildhouse.kernel.log.changes import Change, Head, Stretch
 from guildhouse.kernel.log.wake import Wake, keep_up
 from guildhouse.kernel.row import Values
 from guildhouse.kernel.searching.engine import Engine, is_broken
@@ -30,7 +30,11 @@ log = structlog.get_logger(__name__)
 POLL = 0.25
 # Seconds between two commits, each of which costs some 20 ms of CPU, however few its rows: half of what the last one took.
 REST, LONGEST_REST = 0.02, 0.25
-BATCH = 1_000  # changes at a time
+BATCH = 2_000  # changes at a time
+# Of so many, more come: they are left to gather for as long as they do, so that one commit has them all, and so that who
+# writes them is not kept from it. Until nothing has come for a while, or somebody waits for them, or this is too long.
+MANY = 500
+STILL, LONGEST_GATHERING = 0.5, 2.0  # seconds
 ROWS = 250  # rows at a time while an index is built
 COMMIT_ROWS = 50_000
 WANTED = "rebuild"  # a file of this name asks for a new index
@@ -52,8 +56,7 @@ class IndexFollower:
 
     async def catch_up(self) -> None:
         """Take in all that the log has now."""
-        async with self._database.reading() as connection:
-            end = await changes.head(connection)
+        end = await self.end()
         if self._index and self._engine.indexes is None:
             raise OSError("a search found the index damaged")
         if self._index and self._engine.epoch != end.epoch:
@@ -63,17 +66,37 @@ class IndexFollower:
             await self.open(end)
         await self.build_if_wanted(end)
         if self._index and self._index.claim():
-            await self.go_on(self._index, end)
+            await self.go_on(self._index, await self.gathered(end))
         elif self._index:
             await in_thread(self._index.reload)
             await self.look_on(self._index, end)
+
+    async def end(self) -> Head:
+        """Where the log ends: as the sequencer of this process has told, if that is news, or else as the database says."""
+        told = self._wake.recent.head
+        if told and told.pos > self._engine.pos:
+            return told
+        async with self._database.reading() as connection:
+            return await changes.head(connection)
+
+    async def gathered(self, end: Head) -> Head:
+        """Where the log ends once many that come at once have gathered; few are taken in as they are."""
+        begun = since = monotonic()
+        many = end.pos - self._engine.pos >= MANY
+        while many and not self._engine.awaited and monotonic() - begun < LONGEST_GATHERING:
+            await asyncio.sleep(REST)
+            now = await self.end()
+            if now.pos != end.pos:
+                end, since = now, monotonic()
+            many = monotonic() - since < STILL
+        return end
 
     async def go_on(self, index: IndexSet, end: Head) -> None:
         """The writer's part: every change up to the end."""
         pos = self._engine.pos
         while pos < end.pos:
             async with self._database.reading() as connection:
-                stretch = await changes.thin_between(connection, pos, end.pos, BATCH)
+                stretch = await self.between(connection, pos, end.pos)
                 rows = await self.rows_of(connection, stretch.changes)
             pos = stretch.upto
             begun = monotonic()
@@ -83,6 +106,12 @@ class IndexFollower:
             self._engine.stands_at(index, end.epoch, pos)
             if rows:
                 await asyncio.sleep(max(REST, min(LONGEST_REST, (monotonic() - begun) / 2)))
+
+    async def between(self, connection: Connection, pos: int, end: int) -> Stretch:
+        """The next changes, without their values: those that this process has stamped are at hand."""
+        if recent := self._wake.recent.after(pos)[: min(BATCH, end - pos)]:
+            return Stretch(list(recent), recent[-1].pos or end)
+        return await changes.thin_between(connection, pos, end, BATCH)
 
     async def rows_of(self, connection: Connection, batch: Sequence[Change]) -> list[Rows]:
         """The rows of these changes as they are now: those that are there no more are among the ids only."""
@@ -104,7 +133,7 @@ class IndexFollower:
         pos = max(index.stand.pos, self._engine.pos)
         while pos < end.pos:
             async with self._database.reading() as connection:
-                stretch = await changes.thin_between(connection, pos, end.pos, BATCH)
+                stretch = await self.between(connection, pos, end.pos)
             awaited = next((each.pos for each in stretch.changes if each.resource in index.indexes), None)
             pos = stretch.upto if awaited is None else awaited - 1
             if awaited is not None:

@@ -80,6 +80,15 @@ class Noun:
         return tuple(name for name in self.text if name in self.resource.shapes.audience)
 
     @cached_property
+    def word_fields(self) -> Mapping[str, Sequence[str]]:
+        """The fields in which the words of each text column stand."""
+        found = {}
+        for column, weight in self.text.items():
+            also = [f"{self.name}~whole"] * (weight in "AB") + [f"{self.name}~title"] * (column == self.title)
+            found[column] = [self.name, f"{self.name}.{column}", *also]
+        return found
+
+    @cached_property
     def value_fields(self) -> Sequence[tuple[str, str, Sort]]:
         """The columns by value: name, field in the index, and sort."""
         return [(name, f"{self.name}={name}", sort) for name, sort in self.values.items()]

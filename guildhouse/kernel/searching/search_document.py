@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
-from uuid import UUID
 
 from tantivy import Document
 
@@ -56,7 +55,7 @@ def seen_by_eyes(made: Document, eyes: Iterable[str]) -> Document:
 def document(noun: Noun, record: Values, columns: Sequence[str]) -> Document:
     """One document of a row, with the text of these columns."""
     made = Document()
-    number = UUID(record["id"]).int
+    number = int(record["id"].replace("-", ""), 16)
     made.add_text(KEY, record["id"])
     made.add_unsigned(HIGH, number >> 64)
     made.add_unsigned(LOW, number & HALF)
@@ -85,19 +84,17 @@ def add_text(made: Document, noun: Noun, record: Values, columns: Sequence[str])
     for name in columns:
         for said in parts_of(record[name]):
             words = spaced(said)
-            made.add_text(noun.name, words)
-            made.add_text(f"{noun.name}.{name}", words)
-            if noun.text[name] in "AB":
-                made.add_text(f"{noun.name}~whole", words)
-            if name == noun.title:
-                made.add_text(f"{noun.name}~title", words)
-            for run in signs(said):
+            for field in noun.word_fields[name]:
+                made.add_text(field, words)
+            for run in () if said.isascii() else signs(said):
                 made.add_text(f"{noun.name}~signs", run)
 
 
 def parts_of(value: Any) -> Iterable[str]:
     """A column's text in parts: the items of a list, the paragraphs of a text."""
-    return value if isinstance(value, list) else (part for _, part in parts(value or "") if part)
+    if not value or isinstance(value, list):
+        return value or ()
+    return [part for _, part in parts(value) if part]
 
 
 def add_values(made: Document, noun: Noun, record: Values) -> None:
@@ -106,7 +103,9 @@ def add_values(made: Document, noun: Noun, record: Values) -> None:
         value = record[name]
         if value is None:
             continue
-        if sort == "word":
+        if isinstance(value, str):
+            made.add_text(field, value)
+        elif sort == "word":
             for each in value if isinstance(value, list) else (value,):
                 made.add_text(field, each if isinstance(each, str) else as_indexed(each))
         elif sort == "number":

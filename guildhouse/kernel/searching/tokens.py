@@ -101,7 +101,7 @@ def folded_script(text: str) -> str:
 def parts(text: str) -> Iterator[tuple[int, str]]:
     """The paragraphs and items of a text, each with where it begins: a phrase is never of two of them."""
     start = 0
-    for found in ANEW.finditer(text):
+    for found in ANEW.finditer(text) if "\n" in text else ():
         yield start, text[start : found.start()]
         start = found.end()
     yield start, text[start:]

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,14 @@ import pytest
 
 from guildhouse import app
 from guildhouse.config import load
+from guildhouse.kernel.searching import following_index
 from guildhouse.kernel.searching.engine import is_broken
 from guildhouse.kernel.searching.following_index import WANTED, IndexFollower
 from guildhouse.kernel.searching.index_schema import schema_of
-from guildhouse.kernel.searching.index_set import IndexSet
+from guildhouse.kernel.searching.index_set import IndexSet, Rows
 from guildhouse.kernel.searching.search_index import READY, SearchIndex, Stand
 from tests.cast import Caller, Cast, client_of
-from tests.kernel.searching.scenes import add, found, indexed, opened, titles
+from tests.kernel.searching.scenes import Body, add, found, indexed, opened, titles
 
 pytestmark = pytest.mark.anyio
 
@@ -189,6 +190,68 @@ async def test_of_two_processes_one_writes_and_both_find(
             async with asyncio.timeout(20):
                 while len(await titles(second.nobody, "q=clerk")) < 2:  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+def takings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many rows each commit of an index took in; three changes are many here."""
+    found: list[int] = []
+    take_in = IndexSet.take_in
+
+    def noted(self: IndexSet, rows: Sequence[Rows], *stands: Stand) -> None:
+        take_in(self, rows, *stands)
+        found.append(sum(len(records) for _, _, records in rows))
+
+    monkeypatch.setattr(IndexSet, "take_in", noted)
+    monkeypatch.setattr(following_index, "MANY", 3)
+    return found
+
+
+async def write_in_turn(cast: Cast, organization: Body, times: int) -> None:
+    """Some batches, one after the other, that nobody waits for to be found."""
+    values = {"organization_id": organization["id"], "status": "open", "title": "Clerk"}
+    for _ in range(times):
+        response = await cast.ada.post("/v1/jobs:batch", {"ops": [{"op": "create", "data": values}] * 4})
+        assert response.status_code == 200, response.text
+
+
+async def test_of_many_rows_more_are_left_to_gather_so_that_few_commits_have_them(
+    cast: Cast, takings: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following_index, "STILL", 0.5)
+    organization = await opened(cast, [{"title": "Clerk"}])
+    takings.clear()
+    await write_in_turn(cast, organization, 8)
+    async with asyncio.timeout(20):
+        while sum(takings) < 32:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    assert len(takings) <= 2
+    assert await in_index(cast) == await in_table(cast)
+
+
+async def test_while_many_come_they_are_taken_in_now_and_then(
+    cast: Cast, takings: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following_index, "STILL", 30.0)
+    monkeypatch.setattr(following_index, "LONGEST_GATHERING", 0.2)
+    organization = await opened(cast, [{"title": "Clerk"}])
+    takings.clear()
+    await write_in_turn(cast, organization, 1)
+    async with asyncio.timeout(5):
+        while sum(takings) < 4:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+async def test_who_waits_for_rows_to_be_found_ends_their_gathering(
+    cast: Cast, takings: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following_index, "STILL", 30.0)
+    monkeypatch.setattr(following_index, "LONGEST_GATHERING", 30.0)
+    organization = await opened(cast, [{"title": "Clerk"}])
+    await write_in_turn(cast, organization, 1)
+    async with asyncio.timeout(5):
+        await add(cast, organization, [{}] * 4)
+    assert len(await in_index(cast)) == 9
 
 
 def test_an_index_and_its_position_are_committed_together(tmp_path: Path) -> None:

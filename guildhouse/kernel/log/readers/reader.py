@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
@@ -51,6 +51,7 @@ class Reader:
     attempts: int = 5
     begin: Callable[[Connection], Awaitable[None]] | None = None
     linger: float = 0.0
+    lacking: str | None = None
 
 
 class LeaseLost(Exception):
@@ -156,13 +157,19 @@ class ReaderLoop:
                 await self._take_in_warily(batch.changes[0], stop)
             elif batch.changes:
                 await self._take_in(batch, stop)
-                if self.reader.linger and batch.upto >= end:
-                    break
             elif batch.upto > self._seen:
                 self._seen = batch.upto
-            else:
+                await self._keep_what_it_was_spared()
+            if self._seen >= end:  # of what came meanwhile, the bell tells
+                self._measure(end, ())
                 break
         return self.handled - before
+
+    async def _keep_what_it_was_spared(self) -> None:
+        """Store how far it has come past changes of its own resources: who waits for it looks at the stored cursor."""
+        if self.reader.lacking:
+            async with self._database.reading() as connection:
+                await self._renew(connection)
 
     def _wanted(self) -> tuple[int, list[int]] | None:
         """Up to where this process itself has stamped the log, and where it has what is for this reader; None: unknown."""
@@ -183,11 +190,12 @@ class ReaderLoop:
     async def _look(self, connection: Connection) -> tuple[int, changes.Stretch]:
         """The end of the log, and the next changes."""
         if wanted := self._wanted():
-            upto, positions = wanted
-            found = await changes.at(connection, positions[: self._size])
-            return upto, changes.Stretch(found, upto if len(positions) <= self._size else positions[self._size - 1])
+            end, positions = wanted
+            found = await changes.at(connection, positions, self._size, self.reader.lacking)
+            return end, found if found.upto < positions[-1] else replace(found, upto=end)
         end = (await changes.head(connection)).pos
-        return end, await changes.between(connection, self._seen, end, self._size, self.reader.resources)
+        reader = self.reader
+        return end, await changes.between(connection, self._seen, end, self._size, reader.resources, reader.lacking)
 
     def _measure(self, end: int, batch: Sequence[Change]) -> None:
         self.behind = max(0, end - self._seen)
