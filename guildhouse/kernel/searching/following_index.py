@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 POLL = 0.25
 # Seconds between two commits, each of which costs some 20 ms of CPU, however few its rows: half of what the last one took.
-REST, LONGEST_REST = 0.02, 0.25
+REST, LONGEST_REST = 0.03, 0.25
 BATCH = 1_000  # changes at a time
 ROWS = 250  # rows at a time while an index is built
 COMMIT_ROWS = 50_000
