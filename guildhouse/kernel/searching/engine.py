@@ -47,6 +47,8 @@ class Engine:
         self.awaited = 0  # how many wait for what was written to be found
         # Who comes first is served first: many at once only take each other's time, and some would wait thrice as long.
         self.turns = asyncio.Semaphore(AT_ONCE)
+        # In the index itself one for each core: while some are there, others are with the database.
+        self.in_index = asyncio.Semaphore(AT_ONCE // 2)
         self._moved = asyncio.Event()
 
     def stands_at(self, indexes: IndexSet | None, epoch: str, pos: int) -> None:
@@ -84,7 +86,8 @@ class Engine:
             return []
         chosen = [indexes.indexes[noun] for noun in nouns]
         try:
-            return await within_budget(in_thread(lambda: [search(each) for each in chosen]), BUDGET)
+            async with self.in_index:
+                return await within_budget(in_thread(lambda: [search(each) for each in chosen]), BUDGET)
         except Exception as error:
             if not is_broken(error):
                 raise

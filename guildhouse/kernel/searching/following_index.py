@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 POLL = 0.25
 # Seconds between two commits, each of which costs some 20 ms of CPU, however few its rows: half of what the last one took.
-REST, LONGEST_REST = 0.02, 0.25
+REST, LONGEST_REST = 0.03, 0.25
 BATCH = 2_000  # changes at a time
 # Of so many, more come: they are left to gather for as long as they do, so that one commit has them all, and so that who
 # writes them is not kept from it. Until nothing has come for a while, or somebody waits for them, or this is too long.

@@ -1,6 +1,7 @@
 """The engine: what searches share, and what ends them."""
 
 import asyncio
+import threading
 import time
 
 import pytest
@@ -18,6 +19,35 @@ async def test_a_search_that_takes_too_long_is_stopped_and_says_so(cast: Cast, m
     monkeypatch.setattr(engines, "BUDGET", 0.01)
     with pytest.raises(SearchTooSlow):
         await cast.server.search.run("jobs", lambda _index: time.sleep(0.1))
+
+
+async def test_in_the_index_there_are_no_more_at_once_than_there_are_cores_and_waiting_is_not_counted(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "BUDGET", 0.5)
+    at_work, most = set[int](), list[int]()
+
+    def search(_index: object) -> None:
+        at_work.add(threading.get_ident())
+        most.append(len(at_work))
+        time.sleep(0.15)
+        at_work.discard(threading.get_ident())
+
+    engine = cast.server.search
+    monkeypatch.setattr(engine, "in_index", asyncio.Semaphore(2))
+    await asyncio.gather(*(engine.run("jobs", search) for _ in range(8)))  # the last ones wait for 0.45 s
+    assert max(most) == 2
+
+
+async def test_a_search_that_was_stopped_keeps_nobody_from_the_index(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "BUDGET", 0.05)
+    engine = cast.server.search
+    monkeypatch.setattr(engine, "in_index", asyncio.Semaphore(1))
+    with pytest.raises(SearchTooSlow):
+        await engine.run("jobs", lambda _index: time.sleep(0.3))
+    assert await engine.run("jobs", lambda _index: "found") == "found"
 
 
 async def test_a_statement_of_a_search_that_takes_too_long_is_stopped_too(
