@@ -28,8 +28,8 @@ from guildhouse.kernel.searching.search_index import BUILDING, READY, SearchInde
 log = structlog.get_logger(__name__)
 
 POLL = 0.25
-# Seconds between two commits, each of which costs some 20 ms of CPU, however few its rows: half of what the last one took.
-REST, LONGEST_REST = 0.03, 0.25
+# Seconds between two commits, each of which costs some 20 ms of CPU, however few its rows: as long as the last one took.
+REST, LONGEST_REST = 0.05, 0.25
 BATCH = 2_000  # changes at a time
 # Of so many, more come: they are left to gather for as long as they do, so that one commit has them all, and so that who
 # writes them is not kept from it. Until nothing has come for a while, or somebody waits for them, or this is too long.
@@ -105,7 +105,7 @@ class IndexFollower:
                 await in_thread(index.take_in, rows, *stands)
             self._engine.stands_at(index, end.epoch, pos)
             if rows:
-                await asyncio.sleep(max(REST, min(LONGEST_REST, (monotonic() - begun) / 2)))
+                await asyncio.sleep(max(REST, min(LONGEST_REST, monotonic() - begun)))
 
     async def between(self, connection: Connection, pos: int, end: int) -> Stretch:
         """The next changes, without their values: those that this process has stamped are at hand."""
