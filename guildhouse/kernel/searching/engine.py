@@ -12,9 +12,9 @@ import structlog
 from guildhouse.kernel.errors import BadRequest
 from guildhouse.kernel.log.wake import first
 from guildhouse.kernel.manifest import House
-from guildhouse.kernel.searching.answers import Answers
 from guildhouse.kernel.searching.index_schema import SearchSchema, schema_of
 from guildhouse.kernel.searching.index_set import IndexSet
+from guildhouse.kernel.searching.kept_answers import Answers
 from guildhouse.kernel.searching.ranking import Rankings
 from guildhouse.kernel.searching.search_index import SearchIndex, in_thread
 

@@ -7,8 +7,8 @@ import pytest
 
 from guildhouse.kernel.answer import Answer
 from guildhouse.kernel.errors import Problem
-from guildhouse.kernel.searching.answers import LARGEST, Answers
 from guildhouse.kernel.searching.engine import SearchTooSlow
+from guildhouse.kernel.searching.kept_answers import LARGEST, Answers
 from tests.accounts.test_api_key import by_key
 from tests.cast import Cast
 from tests.kernel.searching.scenes import indexed, opened
