@@ -122,10 +122,10 @@ def walk(token: str, pages: int) -> str:
     return cursor
 
 
-def wait_for_index(token: str) -> None:
+def wait_for_index(address: tuple[str, int], token: str) -> None:
     """Until searches are answered by the index: to build it is the start's work, and no request's."""
-    connection = http.client.HTTPConnection(*GUILDHOUSE)
-    while ask(connection, "GET", "/v1/jobs?q=plan&limit=1", token)["search"]["engine"] != "index":  # type: ignore[index]
+    connection = http.client.HTTPConnection(*address)
+    while ask(connection, "GET", "/ready", token)["checks"]["search"]["detail"]["engine"] != "index":  # type: ignore[index]
         time.sleep(0.5)
 
 
@@ -169,7 +169,7 @@ def main() -> None:
                 f"{'':<18}{'CPU ms / request (server + database)':^48}{'':>17}{'requests or rows / s':>20}{'share':>8}"
             )
             print(f"{'':<18}{'limit':>24}{'ours':>24}{'ratio':>8} {'aim':<8}{'limit':>10}{'ours':>10}")
-            wait_for_index(prepared.token)
+            wait_for_index(GUILDHOUSE, prepared.token)
             cursor = walk(prepared.token, min(DEEP, options.jobs // 2) // 50)
             for case in cases(prepared, cursor, options.scale):
                 if options.only in case.name:

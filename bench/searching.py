@@ -26,7 +26,7 @@ import orjson
 from tantivy import Occur, Query
 
 from bench import meter
-from bench.__main__ import GUILDHOUSE, Cost, server
+from bench.__main__ import GUILDHOUSE, Cost, server, wait_for_index
 from bench.load import Request, apart, found_after, request, run
 from bench.prepare import Prepared, example, prepare
 from guildhouse.app import HOUSE
@@ -353,8 +353,7 @@ def main() -> None:
             address = (GUILDHOUSE[0], options.port)
             served = Served(place, dsn, prepared, options.jobs, address, pid, postmaster)
             asking, start = served.asking(), time.perf_counter()
-            while asking.get("/ready")["checks"]["search"]["detail"]["engine"] != "index":
-                time.sleep(0.5)
+            wait_for_index(address, prepared.token)
             if (took := time.perf_counter() - start) > 1:
                 print(f"first index: {options.jobs / took:.0f} jobs a second", flush=True)
             until_quiet(asking)

@@ -30,7 +30,7 @@ from guildhouse.kernel.server import Server
 from guildhouse.kernel.telemetry import configure_logs
 from tests.cast import Caller, Cast, assemble, signed_in
 from tests.commands.processes import Place, copy
-from tests.emptying import Standing, cleared, emptied, log_end
+from tests.emptying import Standing, all_read, cleared, emptied, log_end
 from tests.in_memory import settle_in_memory
 from tests.object_storage import ObjectStorage
 
@@ -188,6 +188,7 @@ async def far_stage(
 @pytest.fixture
 async def olga(far_stage: app.Running) -> Caller:
     """The admin of the other server, which has nobody else."""
+    await all_read(far_stage.server)
     await emptied(far_stage.server)
     return await signed_in(far_stage.server, far_stage.asgi, "Olga", "admin", {"listed": False})
 

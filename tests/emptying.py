@@ -67,17 +67,15 @@ class Standing:
 async def cleared(stage: app.Running, standing: Standing) -> Cast:
     """The cast on the stage, with nothing else on it: that which stands there, unless something happened to it."""
     server = stage.server
-    if standing.cast and not await is_untouched(server, standing.end):
+    if not (standing.cast and await is_untouched(server, standing.end)):
         await all_read(server)
-        if time.monotonic() < standing.since + FRESH and standing.rows == await rows_of(server, standing.kept):
-            await emptied(server, standing.kept)
-            standing.end = await log_end(server)
-        else:
+        if time.monotonic() > standing.since + FRESH or standing.rows != await rows_of(server, standing.kept):
             standing.cast = None
-    if not standing.cast:
-        await emptied(server)
-        standing.cast, standing.since = await assemble(server, stage.asgi), time.monotonic()
-        standing.rows, standing.end = await rows_of(server, standing.kept), await log_end(server)
+        await emptied(server, standing.kept)
+        if not standing.cast:
+            standing.cast, standing.since = await assemble(server, stage.asgi), time.monotonic()
+            standing.rows = await rows_of(server, standing.kept)
+        standing.end = await log_end(server)
     server.identity.memory.forget_all()  # type: ignore[attr-defined]
     return standing.cast.again()
 
@@ -107,8 +105,7 @@ async def all_read(server: Server) -> None:
 
 
 async def emptied(server: Server, kept: Sequence[str] = ()) -> None:
-    """Take all rows away but those of the people to keep, once the log's readers have nothing left to do for them."""
-    await all_read(server)
+    """Take all rows away but those of the people to keep. The log's readers have nothing left to do for them."""
     said = f"SET LOCAL session_replication_role = replica; {IN_TURN}; DO $$BEGIN {EMPTY} END$$"
     is_empty = False
     while not is_empty:

@@ -5,10 +5,7 @@ e-mail address alone proves nothing here: anybody can register with any. The lin
 for 14 days, and until anything of the candidate changes.
 """
 
-import hmac
-import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from pydantic import Field
 from sqlalchemy import bindparam, select
@@ -22,11 +19,11 @@ from guildhouse.kernel.context import Context
 from guildhouse.kernel.door import Door
 from guildhouse.kernel.errors import Conflict, Denied, NotFound
 from guildhouse.kernel.formats import dumps
-from guildhouse.kernel.ids import as_id
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.select import fetch_one
 from guildhouse.kernel.server import Server
 from guildhouse.kernel.shapes import Shape
+from guildhouse.kernel.signed_link import SignedLink, Token, link_answer
 from guildhouse.kernel.writing import held, perform
 
 SECONDS = 14 * 86_400
@@ -55,12 +52,8 @@ class ClaimOver(NotFound):
     """This link is not good (any more), or was used. Ask the hiring team for a new one."""
 
 
-class ClaimLink(Shape):
+class ClaimLink(SignedLink):
     """A link for the candidate alone: whoever has it can say that it is them. `token` is what stands behind its `#`."""
-
-    token: str
-    link: str
-    expires_at: datetime
 
 
 class ClaimToken(Shape):
@@ -93,15 +86,12 @@ async def make_link(call: Call) -> Answer:
         raise Denied
     if row.person_id is not None:
         raise AlreadyClaimed
-    expires = int(time.time()) + SECONDS
-    token = f"{row.id}.{expires}.{signed(call.server, row, expires)}"
-    body = ClaimLink(token=token, link=f"/candidate#{token}", expires_at=datetime.fromtimestamp(expires, UTC))
-    return Answer(200, dumps(body.model_dump()), headers={"Cache-Control": "no-store"})
+    return link_answer(call.server, PURPOSE, row.id, as_they_are(row), SECONDS)
 
 
-def signed(server: Server, row: Candidate, expires: int) -> str:
-    """What only this server can write below a candidate as they are now."""
-    return server.signature(PURPOSE, f"{row.id} {row.version}", expires)
+def as_they_are(row: Candidate) -> str:
+    """What is signed of a candidate: a link is good until anything of them changes."""
+    return f"{row.id} {row.version}"
 
 
 async def claim(call: Call) -> Answer:
@@ -125,14 +115,11 @@ async def claim(call: Call) -> Answer:
 
 async def candidate_of(server: Server, ctx: Context, token: str) -> Candidate:
     """The candidate of a token that this server made and that is not over, locked. Raises `ClaimOver`."""
-    candidate_id, _, rest = token.partition(".")
-    expires, _, signature = rest.partition(".")
-    if as_id(candidate_id) != candidate_id or not (expires.isascii() and expires.isdecimal() and len(expires) < 13):
+    found = Token.parse(token)
+    row = await ctx.find(candidates, found.row_id, lock=True) if found else None
+    if found is None or row is None or row.person_id is not None:
         raise ClaimOver
-    row = await ctx.find(candidates, candidate_id, lock=True)
-    if row is None or row.person_id is not None or int(expires) < time.time():
-        raise ClaimOver
-    if not hmac.compare_digest(signed(server, row, int(expires)).encode(), signature.encode()):
+    if not found.is_signed(server, PURPOSE, as_they_are(row)):
         raise ClaimOver
     return row
 

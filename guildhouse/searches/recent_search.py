@@ -24,7 +24,7 @@ from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Carry, Find, Keep, Log, Resource, Shapes
 from guildhouse.kernel.row import Row, Values
 from guildhouse.kernel.scopes import scope
-from guildhouse.kernel.searching.heard import TYPING, Heard, Searched, cuts_a_word, normalised
+from guildhouse.kernel.searching.heard import TYPING, Heard, Searched, cuts_a_word, is_beginning, normalised
 from guildhouse.kernel.server import Server
 from guildhouse.kernel.shapes import ReadShape
 from guildhouse.kernel.tasks import Schedule, Task, Work
@@ -172,7 +172,7 @@ def typed_to(search: Searched, lately: Iterable[tuple[str, RecentSearch]]) -> It
     """What somebody goes on from, out of what they have searched a moment ago."""
     said = normalised(search.q)
     for words, row in lately:  # many where somebody is quick: most are told apart by their words
-        if words != said and (words.startswith(said) or said.startswith(words)) and is_same_but_words(search, row):
+        if is_beginning(words, said) and is_same_but_words(search, row):
             yield row
 
 

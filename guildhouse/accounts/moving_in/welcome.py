@@ -3,10 +3,6 @@
 The link is signed and good for 14 days, and only as long as the account has no password; nothing of it is kept.
 """
 
-import hmac
-import time
-from datetime import UTC, datetime
-
 from pydantic import Field
 
 from guildhouse.accounts.person import Password, Person, people
@@ -16,13 +12,12 @@ from guildhouse.kernel.answer import Answer
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.door import Door
 from guildhouse.kernel.errors import Conflict, Denied, NotFound
-from guildhouse.kernel.formats import dumps
-from guildhouse.kernel.ids import as_id
 from guildhouse.kernel.may import anyone, holds
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.select import fetch_one
 from guildhouse.kernel.server import Server
 from guildhouse.kernel.shapes import Shape
+from guildhouse.kernel.signed_link import SignedLink, Token, link_answer
 from guildhouse.kernel.writing import perform
 
 SECONDS = 14 * 86_400
@@ -38,12 +33,8 @@ class WelcomeOver(NotFound):
     """This link is not good (any more), or was used. Ask the people who run this server for a new one."""
 
 
-class Welcome(Shape):
+class Welcome(SignedLink):
     """A link for the person alone: whoever has it first, has the account. `token` is what stands behind its `#`."""
-
-    token: str
-    link: str
-    expires_at: datetime
 
 
 class Claim(Shape):
@@ -63,22 +54,15 @@ async def make_welcome(call: Call) -> Answer:
         raise NotFound
     if record["password_hash"] is not None:
         raise HasPassword
-    expires = int(time.time()) + SECONDS
-    token = f"{record['id']}.{expires}.{call.server.signature(PURPOSE, record['id'], expires)}"
-    body = Welcome(token=token, link=f"/welcome#{token}", expires_at=datetime.fromtimestamp(expires, UTC))
-    return Answer(200, dumps(body.model_dump()), headers={"Cache-Control": "no-store"})
+    return link_answer(call.server, PURPOSE, record["id"], record["id"], SECONDS)
 
 
 def person_of(server: Server, token: str) -> str:
     """The id in a token that this server made and that is not over. Raises `WelcomeOver`."""
-    person_id, _, rest = token.partition(".")
-    expires, _, signed = rest.partition(".")
-    if as_id(person_id) != person_id or not (expires.isascii() and expires.isdecimal() and len(expires) < 13):
+    found = Token.parse(token)
+    if found is None or not found.is_signed(server, PURPOSE, found.row_id):
         raise WelcomeOver
-    right = server.signature(PURPOSE, person_id, int(expires))
-    if not hmac.compare_digest(right.encode(), signed.encode()) or int(expires) < time.time():
-        raise WelcomeOver
-    return person_id
+    return found.row_id
 
 
 async def claim(call: Call) -> Answer:

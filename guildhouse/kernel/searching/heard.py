@@ -118,14 +118,19 @@ def normalised(q: str) -> str:
 
 def goes_on(earlier: str, later: str) -> bool:
     """Whether one of two searches is the beginning of the other. The same search again is another one."""
-    one, other = normalised(earlier), normalised(later)
+    return is_beginning(normalised(earlier), normalised(later))
+
+
+def is_beginning(one: str, other: str) -> bool:
+    """Whether one of two searches, as they are compared, is the beginning of the other."""
     return one != other and (one.startswith(other) or other.startswith(one))
 
 
 def cuts_a_word(earlier: str, later: str) -> bool:
     """Whether the later search is the beginning of the earlier one within a word: nobody looks for that."""
-    rest = normalised(earlier).removeprefix(normalised(later))
-    return rest != normalised(earlier) and rest[:1].strip() != ""
+    whole = normalised(earlier)
+    rest = whole.removeprefix(normalised(later))
+    return rest != whole and rest[:1].strip() != ""
 
 
 def settled(batch: Sequence[Heard], latest: Latest) -> tuple[Sequence[Heard], Latest]:

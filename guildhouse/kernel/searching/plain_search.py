@@ -40,9 +40,10 @@ def anywhere(resource: Resource[Any], term: Term) -> Condition:
     columns = [term.column] if term.column else list(resource.find.text)
     seen = [name for name in columns if name not in resource.shapes.audience]
     # A blank is any sign: `part time` may be written with a hyphen.
-    likes = [f"%{escape_like(form).replace(' ', '_')}%" for each in (term.either or (term,)) for form in forms(each)]
+    ways = term.either or (term,)
+    likes = [f"%{escape_like(form).replace(' ', '_')}%" for each in ways for form in forms(each)]
     tests = [f"coalesce({text_sql(resource.columns[name])}, '') ILIKE ANY(?)" for name in seen]
-    chosen = [choice for each in (term.either or (term,)) for choice in each.choices]
+    chosen = [choice for each in ways for choice in each.choices]
     chosen_tests = [f"coalesce(\"{each.column}\", '') = ?" for each in chosen]
     values = (*((likes,) * len(tests)), *(each.value for each in chosen))
     return Condition(f"({' OR '.join([*tests, *chosen_tests]) or 'FALSE'})", values)

@@ -95,7 +95,7 @@ class QueryBuilder:
             in_title = SHORT * (BOOSTS["A"] + (NEIGHBOURS if len(terms) > 1 else 0.0))
             alternatives = (self.alternative(stems_of(each), most, in_title) for each in others)
             found = Query.disjunction_max_query([said, *alternatives])
-            yield any_of([Query.boost_query(found, NAMED), *chosen]) if chosen else found
+            yield or_chosen(found, chosen)
 
     def alternative(self, words: Sequence[str], most: float, in_title: float) -> Query:
         """Another way to say it, at a lower score, however rare it is; in the title it counts more, as the words do."""
@@ -113,9 +113,7 @@ class QueryBuilder:
         """One term: in all text, or in its column; or the choices that it stands for."""
         if term.either:
             return any_of(map(self.one, term.either))
-        chosen = self.chosen([term])
-        found = self.in_text(term)
-        return any_of([Query.boost_query(found, NAMED), *chosen]) if chosen else found
+        return or_chosen(self.in_text(term), self.chosen([term]))
 
     def chosen(self, terms: Sequence[Term]) -> Sequence[Query]:
         """The rows of the choices that one term stands for; of several together, none."""
@@ -211,6 +209,11 @@ class QueryBuilder:
         title = f"{self.noun.name}.{self.noun.title}"
         for both in pairwise(words):
             yield Query.boost_query(Query.phrase_query(self.schema, title, list(both)), NEIGHBOURS * times)
+
+
+def or_chosen(said: Query, chosen: Sequence[Query]) -> Query:
+    """The rows of a choice, or those whose text says so, which then counts less."""
+    return any_of([Query.boost_query(said, NAMED), *chosen]) if chosen else said
 
 
 def is_alone(term: Term) -> bool:

@@ -215,6 +215,13 @@ async def write_in_turn(cast: Cast, organization: Body, times: int) -> None:
         assert response.status_code == 200, response.text
 
 
+async def taken(takings: list[int], rows: int, seconds: float) -> None:
+    """Wait until the index has taken so many rows in."""
+    async with asyncio.timeout(seconds):
+        while sum(takings) < rows:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
 async def test_of_many_rows_more_are_left_to_gather_so_that_few_commits_have_them(
     cast: Cast, takings: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,9 +229,7 @@ async def test_of_many_rows_more_are_left_to_gather_so_that_few_commits_have_the
     organization = await opened(cast, [{"title": "Clerk"}])
     takings.clear()
     await write_in_turn(cast, organization, 8)
-    async with asyncio.timeout(20):
-        while sum(takings) < 32:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+    await taken(takings, 32, seconds=20)
     assert len(takings) <= 2
     assert await in_index(cast) == await in_table(cast)
 
@@ -237,9 +242,7 @@ async def test_while_many_come_they_are_taken_in_now_and_then(
     organization = await opened(cast, [{"title": "Clerk"}])
     takings.clear()
     await write_in_turn(cast, organization, 1)
-    async with asyncio.timeout(5):
-        while sum(takings) < 4:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+    await taken(takings, 4, seconds=5)
 
 
 async def test_who_waits_for_rows_to_be_found_ends_their_gathering(
