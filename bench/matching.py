@@ -25,7 +25,8 @@ from bench.prepare import CITIES, Prepared, prepare
 from bench.searching import WORDS, Asking, at, job
 from guildhouse.accounts.identity import Accounts
 from guildhouse.app import HOUSE
-from guildhouse.kernel.bulk import Op, write_many
+from guildhouse.kernel.bulk import write_many
+from guildhouse.kernel.bulk_writing import Op
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import Database, Note
 from guildhouse.kernel.embedded import Embedded

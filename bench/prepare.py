@@ -11,7 +11,8 @@ from guildhouse.accounts.api_key import api_keys
 from guildhouse.accounts.person import people
 from guildhouse.kernel import migrate, store
 from guildhouse.kernel.actor import HOUSE
-from guildhouse.kernel.bulk import Op, write_many
+from guildhouse.kernel.bulk import write_many
+from guildhouse.kernel.bulk_writing import Op
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import Database, Note
 from guildhouse.kernel.log.sequencer import stamp

@@ -7,7 +7,8 @@ from pydantic import Field
 
 from guildhouse.kernel import problems
 from guildhouse.kernel.answer import Answer
-from guildhouse.kernel.bulk import WRITES, BatchRefused, Op, Outcome, refuse_if_atomic, write_many
+from guildhouse.kernel.bulk import BatchRefused, refuse_if_atomic, write_many
+from guildhouse.kernel.bulk_writing import WRITES, Op, Outcome
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import UnsupportedMediaType
 from guildhouse.kernel.formats import dumps

@@ -4,19 +4,17 @@ A batch is the same as its single writes: the same permissions, rules, stages an
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from functools import cache
-from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import asyncpg
-import orjson
-from pydantic import BaseModel, Field, ValidationError, create_model
+from pydantic import BaseModel, ValidationError, create_model
 
-from guildhouse.kernel import problems, store
+from guildhouse.kernel import store
+from guildhouse.kernel.bulk_writing import WRITES, Judged, Line, Op, Outcome, Verdict, WritingBehind
 from guildhouse.kernel.context import Context
-from guildhouse.kernel.db import DIALECT, savepoint
+from guildhouse.kernel.db import DIALECT
 from guildhouse.kernel.errors import Denied, Invalid, NotFound, Problem
 from guildhouse.kernel.etag import check_match
 from guildhouse.kernel.may import Predicate
@@ -24,13 +22,10 @@ from guildhouse.kernel.merge_patch import patched
 from guildhouse.kernel.request import conform, values_of
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.row import Row
-from guildhouse.kernel.shapes import Id, Shape
+from guildhouse.kernel.shapes import Shape
 from guildhouse.kernel.writing import check_nulls
 
-Verdict = Literal["created", "changed", "unchanged", "removed", "restored", "failed", "kept", "not-written"]
-WRITES: tuple[Verdict, ...] = ("created", "changed", "removed", "restored")
 A_TURN = 50  # rows that are judged before other requests of the process have a turn
-NOTHING: Mapping[str, Any] = MappingProxyType({})
 LONGEST_KEY = 200  # characters of a part of a key that an outcome repeats
 # What an upsert meets that somebody else's batch overtook: the row that it was to make is there now.
 OVERTAKEN = (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError)
@@ -47,63 +42,13 @@ class TooManyAffected(Invalid):
 class BatchRefused(Invalid):
     """{failed} of {total} writes were refused, and as the mode is atomic, nothing was written. `results` names them."""
 
-    def __init__(self, failed: int, total: int, outcomes: Sequence["Outcome"] = ()) -> None:
+    def __init__(self, failed: int, total: int, outcomes: Sequence[Outcome] = ()) -> None:
         self.outcomes = outcomes
         super().__init__(failed=failed, total=total)
 
 
 class ShownOnce(Invalid):
     """New {resource} show a secret once, which no stored report may hold. Send them as a JSON batch, or one by one."""
-
-
-class Op(Shape):
-    """One write of a batch. `upsert` finds the row by the resource's key, and creates it where there is none."""
-
-    op: Literal["create", "change", "upsert", "remove", "restore"]
-    id: Id | None = None
-    if_match: str | None = Field(default=None, max_length=100)
-    data: dict[str, Any] | None = None
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of one op. `revealed` is what only this one answer shows: a new key's secret.
-
-    One that failed repeats the `key` that its data named the row by, as far as it did.
-    """
-
-    status: Verdict
-    id: str | None = None
-    version: int | None = None
-    problem: Problem | None = None
-    revealed: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
-    key: Mapping[str, str] = field(default_factory=lambda: NOTHING)
-
-
-class Line(NamedTuple):
-    """An op at its place in the batch, with the resource's key in its data where that finds a row."""
-
-    place: int
-    op: Op
-    key: tuple[str, ...] | None
-
-
-@dataclass(slots=True)
-class Judged:
-    """A line that its declaration allows: the row before (None for a new one) and after."""
-
-    line: Line
-    status: Verdict
-    before: Any
-    after: Any
-    revealed: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
-
-
-class Refused(NamedTuple):
-    """A row that the database did not take."""
-
-    judged: Judged
-    error: asyncpg.PostgresError
 
 
 def refuse_if_atomic(mode: str, outcomes: Sequence[Outcome]) -> None:
@@ -154,16 +99,15 @@ async def write_wave(
     ctx: Context, resource: Resource[Any], wave: list[Line], outcomes: list[Outcome], most: int | None
 ) -> list[Line]:
     """Judge and write one stretch; the upserts that were overtaken are returned, to be judged by the row that is there."""
-    judged = await judge(ctx, resource, wave, outcomes)
-    if most is not None and sum(o.status in WRITES for o in outcomes) + len(judged) > most:
-        raise TooManyAffected(most=most)
-    new = [each for each in judged if each.before is None]
-    changed = [each for each in judged if each.before is not None]
-    refused = await write_stretch(ctx, resource, insert_many_sql(resource), new, outcomes)
-    refused += await write_stretch(ctx, resource, update_many_sql(resource), changed, outcomes)
-    for each, error in refused:
-        outcomes[each.line.place] = Outcome("failed", problem=problems.from_driver(error))
-    return [each.line for each, error in refused if each.line.op.op == "upsert" and isinstance(error, OVERTAKEN)]
+    left = len(wave) if most is None else most - sum(each.status in WRITES for each in outcomes)
+    async with WritingBehind(ctx, resource, outcomes) as writing:
+        async for judged in judge(ctx, resource, wave, outcomes):
+            if not left:
+                raise TooManyAffected(most=most)
+            left -= 1
+            await writing.add(judged)
+    refused = [(each.line, error) for each, error in writing.refused]
+    return [line for line, error in refused if line.op.op == "upsert" and isinstance(error, OVERTAKEN)]
 
 
 def said_key(resource: Resource[Any], data: Mapping[str, Any]) -> dict[str, str]:
@@ -191,10 +135,11 @@ def key_shape(resource: Resource[Any]) -> type[BaseModel]:
     return create_model("Key", __base__=Shape, **parts)
 
 
-async def judge(ctx: Context, resource: Resource[Any], wave: list[Line], outcomes: list[Outcome]) -> list[Judged]:
+async def judge(
+    ctx: Context, resource: Resource[Any], wave: list[Line], outcomes: list[Outcome]
+) -> AsyncIterator[Judged]:
     """The ops that are allowed and would write something; the outcome of the others is noted."""
     by_id, by_key = await existing(ctx, resource, wave)
-    allowed = []
     for n, line in enumerate(wave, 1):
         if n % A_TURN == 0:
             await asyncio.sleep(0)
@@ -210,8 +155,7 @@ async def judge(ctx: Context, resource: Resource[Any], wave: list[Line], outcome
             continue
         if ctx.revealed:
             found.revealed, ctx.revealed = ctx.revealed, {}
-        allowed.append(found)
-    return allowed
+        yield found
 
 
 async def existing(
@@ -274,37 +218,6 @@ def changed_values(resource: Resource[Any], op: Op) -> dict[str, Any]:
     return values
 
 
-async def write_stretch(
-    ctx: Context, resource: Resource[Any], sql: str, judged: list[Judged], outcomes: list[Outcome],
-    verb: str | None = None,
-) -> list[Refused]:  # fmt: skip
-    """Write rows in one statement; if the database refuses one, halve until it is alone, so that the others go in."""
-    if not judged:
-        return []
-    rows = orjson.dumps([stored(resource, each.after) for each in judged]).decode()
-    try:
-        async with savepoint(ctx.connection):
-            ctx.xid = await ctx.connection.fetchval(sql, ctx.saying(verb), rows, ctx.now)
-    except asyncpg.PostgresError as error:
-        half = len(judged) // 2
-        if half == 0:
-            return [Refused(judged[0], error)]
-        refused = await write_stretch(ctx, resource, sql, judged[:half], outcomes, verb)
-        return refused + await write_stretch(ctx, resource, sql, judged[half:], outcomes, verb)
-    for each in judged:
-        ctx.memo.pop((resource.name, each.after.id), None)
-        ctx.written.append((resource.name, each.after.scopes))
-        version = each.before.version + 1 if each.before else 1
-        outcomes[each.line.place] = Outcome(each.status, each.after.id, version, revealed=each.revealed)
-    return []
-
-
-def stored(resource: Resource[Any], row: Row) -> dict[str, Any]:
-    """The row's columns, without what `derive` was given besides."""
-    values = row.__dict__
-    return values if values.keys() == resource.columns.keys() else {name: values[name] for name in resource.columns}
-
-
 @cache
 def ids_sql(resource: Resource[Any]) -> str:
     """Rows by id, locked."""
@@ -320,27 +233,4 @@ def keys_sql(resource: Resource[Any]) -> str:
     return (
         f'SELECT * FROM "{resource.name}" WHERE ({names}) IN (SELECT {values}) AND deleted_at IS NULL '
         "ORDER BY id FOR NO KEY UPDATE"
-    )
-
-
-@cache
-def insert_many_sql(resource: Resource[Any]) -> str:
-    """INSERT of rows that come as one JSON array; PostgreSQL reads each value as its column's type."""
-    columns = ", ".join(f'"{name}"' for name in resource.columns)
-    return (
-        f'{store.NOTED}, made AS (INSERT INTO "{resource.name}" ({columns}) SELECT {columns} '
-        f'FROM noted, json_populate_recordset(NULL::"{resource.name}", $2::json)) '
-        "SELECT pg_current_xact_id()::text WHERE $3::timestamptz IS NOT NULL"
-    )
-
-
-@cache
-def update_many_sql(resource: Resource[Any]) -> str:
-    """UPDATE of rows that come as one JSON array; the trigger of the log tells which columns really differ."""
-    names = [name for name in resource.columns if name not in ("id", "version", "created_at", "updated_at")]
-    sets = ", ".join(f'"{name}" = r."{name}"' for name in names)
-    return (
-        f'{store.NOTED}, made AS (UPDATE "{resource.name}" t SET version = t.version + 1, updated_at = $3, {sets} '
-        f'FROM noted, json_populate_recordset(NULL::"{resource.name}", $2::json) r '
-        "WHERE t.id = r.id AND t.version = r.version) SELECT pg_current_xact_id()::text"
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import asyncpg
 from sqlalchemy.sql.elements import ClauseElement
@@ -17,6 +17,13 @@ from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.row import Row
 
 R = TypeVar("R", bound=Row)
+
+
+class Behind(Protocol):
+    """What a batch has judged, and writes while it judges on."""
+
+    async def settle(self) -> None:
+        """Until all of it is written."""
 
 
 @dataclass(slots=True)
@@ -38,14 +45,22 @@ class Context:
     # Only where the write is one statement: rows of earlier requests, and those that this one was judged by.
     remembered: Remembered | None = None
     relied: dict[Key, int] = field(default_factory=dict)
+    # While a batch is judged: what it has judged so far.
+    behind: Behind | None = None
+
+    async def asking(self) -> Connection:
+        """The connection, to ask something by which a row is judged: in a batch, those before it are written by then."""
+        if self.behind:
+            await self.behind.settle()
+        return self.connection
 
     async def all(self, statement: ClauseElement, **values: Any) -> list[asyncpg.Record]:
         """The records of a statement; `values` fill its bound parameters."""
-        return await fetch(self.connection, statement, **values)
+        return await fetch(await self.asking(), statement, **values)
 
     async def value(self, statement: ClauseElement, **values: Any) -> Any:
         """The first column of the first record, or None."""
-        records = await fetch(self.connection, statement, **values)
+        records = await self.all(statement, **values)
         return records[0][0] if records else None
 
     async def find(self, resource: Resource[R], row_id: str | None, *, lock: bool = False) -> R | None:
@@ -54,7 +69,7 @@ class Context:
             return None
         lock_clause = " FOR NO KEY UPDATE" if lock else ""
         sql = f'SELECT * FROM "{resource.name}" WHERE id = $1 AND deleted_at IS NULL{lock_clause}'
-        record = await self.connection.fetchrow(sql, row_id)
+        record = await (await self.asking()).fetchrow(sql, row_id)
         return resource.table.of(record) if record else None
 
     async def get(self, resource: Resource[R], row_id: str | None, *, lock: bool = False) -> R:

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from guildhouse.kernel import store
-from guildhouse.kernel.bulk import WRITES
+from guildhouse.kernel.bulk_writing import WRITES
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.may import Predicate, is_person, nobody, signed_in, value_in
 from guildhouse.kernel.resource import Carry, Find, Keep, May, Resource, Shapes, Verb

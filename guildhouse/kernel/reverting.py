@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from guildhouse.kernel import bulk, problems, store
-from guildhouse.kernel.bulk import Judged, Line, Op, Outcome, Verdict
+from guildhouse.kernel import bulk, store
+from guildhouse.kernel.bulk_writing import Judged, Line, Op, Outcome, Verdict, WritingBehind
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import Conflict, NotFound, Problem
 from guildhouse.kernel.history import typed
@@ -71,20 +71,18 @@ async def revert(
     before = await values_before(ctx, resource, [each for each in writes if not each.is_new])
     left = await left_by(ctx, resource, writes, now)
     outcomes = [Outcome("unchanged", each.id) for each in writes]
-    judged: list[Judged] = []
-    for n, each in enumerate(writes):
-        known = before.get(each.id, {}), left.get(each.id, {})
-        try:
-            found = await judge_return(ctx, resource, n, each, now.get(each.id), *known, way)
-        except (ChangedMeanwhile, NotInTheLog, NotFound) as reason:
-            outcomes[n] = Outcome("kept", each.id, problem=reason)
-        except Problem as problem:
-            outcomes[n] = Outcome("failed", each.id, problem=problem)
-        else:
-            judged += [found] if found else []
-    sql = bulk.update_many_sql(resource)
-    for refused, error in await bulk.write_stretch(ctx, resource, sql, judged, outcomes, way.verb):
-        outcomes[refused.line.place] = Outcome("failed", refused.before.id, problem=problems.from_driver(error))
+    async with WritingBehind(ctx, resource, outcomes, way.verb) as writing:
+        for n, each in enumerate(writes):
+            known = before.get(each.id, {}), left.get(each.id, {})
+            try:
+                judged = await judge_return(ctx, resource, n, each, now.get(each.id), *known, way)
+            except (ChangedMeanwhile, NotInTheLog, NotFound) as reason:
+                outcomes[n] = Outcome("kept", each.id, problem=reason)
+            except Problem as problem:
+                outcomes[n] = Outcome("failed", each.id, problem=problem)
+            else:
+                if judged:
+                    await writing.add(judged)
     return outcomes
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from guildhouse.kernel import store
 from guildhouse.kernel.answer import Answer
-from guildhouse.kernel.bulk import Judged, Line, Op, Outcome, insert_many_sql, update_many_sql, write_stretch
+from guildhouse.kernel.bulk_writing import Judged, Line, Op, Outcome, insert_many_sql, update_many_sql, write_stretch
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.door import Door
 from guildhouse.kernel.manifest import House

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Uuid
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Uuid, bindparam, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from guildhouse.kernel import store
@@ -93,14 +93,14 @@ async def derive(ctx: Context, before: SavedSearch | None, after: SavedSearch) -
     return {"person_id": owner, "resource": resource.name, "address": address_of(resource, after.query)}
 
 
+KEPT = select(func.count()).where(SavedSearch.person_id == bindparam("person"), SavedSearch.deleted_at.is_(None))
+
+
 async def not_too_many(ctx: Context, before: SavedSearch | None, after: SavedSearch) -> None:
     """Every row that is written is held against all of them."""
     if before is not None and before.deleted_at is None:
         return
-    kept = await ctx.connection.fetchval(
-        f'SELECT count(*) FROM "{saved_searches.name}" WHERE person_id = $1 AND deleted_at IS NULL', after.person_id
-    )
-    if kept >= MOST:
+    if await ctx.value(KEPT, person=after.person_id) >= MOST:
         raise TooManySavedSearches(most=MOST)
 
 

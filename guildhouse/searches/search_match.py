@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey, Index, Uuid, bindparam, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from guildhouse.kernel import store
-from guildhouse.kernel.bulk import Judged, Line, Op, Outcome, insert_many_sql, update_many_sql, write_stretch
+from guildhouse.kernel.bulk_writing import Judged, Line, Op, Outcome, insert_many_sql, update_many_sql, write_stretch
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.resource import Carry, Find, Keep, May, Resource, Shapes, Verb
 from guildhouse.kernel.row import Row

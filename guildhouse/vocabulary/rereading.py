@@ -13,7 +13,7 @@ from typing import Any
 
 from guildhouse.kernel import bulk
 from guildhouse.kernel.actor import HOUSE
-from guildhouse.kernel.bulk import Judged, Line, Op, Outcome
+from guildhouse.kernel.bulk_writing import Judged, Line, Op, Outcome, update_many_sql, write_stretch
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import Connection
 from guildhouse.kernel.log.changes import Change
@@ -114,5 +114,5 @@ async def mend(ctx: Context, resource: Resource[Any], words: Words, ids: Sequenc
         if row.deleted_at is None and (missing := words.missing(row))
     ]
     outcomes = [Outcome("failed") for _ in rows]
-    for _, error in await bulk.write_stretch(ctx, resource, bulk.update_many_sql(resource), judged, outcomes, VERB):
+    for _, error in await write_stretch(ctx, resource, update_many_sql(resource), judged, outcomes, VERB):
         raise error

@@ -1,5 +1,6 @@
 """One writer: rows of resources are written by the store and its bulk twin only."""
 
+import inspect
 import re
 
 from guildhouse.app import HOUSE
@@ -30,7 +31,7 @@ def test_only_the_store_and_its_bulk_twin_name_tables_they_are_given() -> None:
         source = path.read_text(encoding="utf-8")
         if re.search(r"(INSERT INTO|UPDATE|DELETE FROM) \"\{", source):
             writers.add(path.name)
-    assert writers == {"store.py", "bulk.py"}
+    assert writers == {"store.py", "bulk_writing.py"}
 
 
 def test_no_file_names_a_resource_in_a_write() -> None:
@@ -38,3 +39,10 @@ def test_no_file_names_a_resource_in_a_write() -> None:
         for line, text in texts(path):
             for match in WRITES.finditer(text):
                 assert match[2] not in HOUSE.resources, f"{path.name}:{line}"
+
+
+def test_what_judges_a_row_asks_through_its_context() -> None:
+    """So it finds what a batch has judged before, and does not meet the statement that writes it."""
+    for resource in HOUSE.resources.values():
+        for judging in (*resource.rules, resource.shapes.derive):
+            assert judging is None or "ctx.connection" not in inspect.getsource(judging), f"{resource.name}: {judging}"

@@ -6,7 +6,7 @@ import pytest
 
 from guildhouse.accounts.person import people
 from guildhouse.jobs.job import jobs
-from guildhouse.kernel.bulk import Outcome
+from guildhouse.kernel.bulk_writing import Outcome
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import Note
 from guildhouse.kernel.reverting import Written, revert

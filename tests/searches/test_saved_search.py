@@ -149,3 +149,11 @@ async def test_words_need_a_list_that_has_text(cast: Cast) -> None:
     assert (await cast.cleo.get(made["address"])).status_code == 200
     response = await cast.cleo.post("/v1/saved-searches", {"name": "x", "resource": "stages", "query": {"q": "x"}})
     assert [each["pointer"] for each in response.json()["errors"]] == ["/query/q"]
+
+
+async def test_a_batch_keeps_so_many_and_no_more(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saved_search, "MOST", 2)
+    ops = [{"op": "create", "data": {"name": f"No. {n}", "resource": "jobs"}} for n in range(4)]
+    answer = await cast.cleo.made("/v1/saved-searches:batch", {"ops": ops})
+    found = [each.get("problem", {}).get("code") or each["status"] for each in answer["results"]]
+    assert found == ["created", "created", "too-many-saved-searches", "too-many-saved-searches"]

@@ -21,7 +21,7 @@ from guildhouse.accounts.moving_in.unzipping import ArchiveRefused, Brings, Brou
 from guildhouse.accounts.person import Person, people
 from guildhouse.kernel import bulk, problems, store
 from guildhouse.kernel.actor import HOUSE, Actor
-from guildhouse.kernel.bulk import Judged, Line, Op, Outcome
+from guildhouse.kernel.bulk_writing import Judged, Line, Op, Outcome, write_judged
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import Note, savepoint
 from guildhouse.kernel.errors import Fault, Problem, invalid
@@ -260,7 +260,7 @@ async def undo_noun(ctx: Context, resource: Resource[Any], loaded: Sequence[Sequ
         after = own_format.changed_to(resource, row, values)
         judged.append(Judged(Line(len(judged), Op(op="change", id=row_id), None), "changed", row, after))
     outcomes = [Outcome("failed") for _ in judged]
-    await own_format.write(ctx, resource, judged, outcomes, own_format.TAKEN_BACK)
+    await write_judged(ctx, resource, judged, outcomes, own_format.TAKEN_BACK)
     counts.update("failed" if each.status == "failed" else "taken_back" for each in outcomes)
     return dict(counts)
 

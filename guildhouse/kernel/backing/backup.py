@@ -5,7 +5,7 @@ Owns the row of a backup, which says how it went. What it is and where it stands
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, Index
+from sqlalchemy import BigInteger, CheckConstraint, Index, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from guildhouse.kernel.context import Context
@@ -69,12 +69,16 @@ class Create(Shape):
     """Take a backup now, to the place that the settings name."""
 
 
+UNFINISHED = select(func.min(Backup.created_at)).where(
+    Backup.status.in_(("queued", "running")), Backup.deleted_at.is_(None)
+)
+
+
 async def one_at_a_time(ctx: Context, before: Backup | None, _after: Backup) -> None:
     """Two at once would only slow each other down."""
     if before is not None:
         return
-    unfinished = f"SELECT min(created_at) FROM \"{backups.name}\" WHERE status IN ('queued', 'running')"
-    if since := await ctx.connection.fetchval(f"{unfinished} AND deleted_at IS NULL"):
+    if since := await ctx.value(UNFINISHED):
         raise BackupUnderWay(since=f"{since:%Y-%m-%d %H:%M} UTC")
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from guildhouse.kernel.batch import Batch
-from guildhouse.kernel.bulk import Op
+from guildhouse.kernel.bulk_writing import Op
 from guildhouse.kernel.document import bodies
 from guildhouse.kernel.document.examples import example_of
 from guildhouse.kernel.document.parameters import computed_fields

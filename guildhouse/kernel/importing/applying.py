@@ -10,7 +10,8 @@ from typing import Any
 
 from guildhouse.kernel import bulk, store
 from guildhouse.kernel.actor import HOUSE, Actor
-from guildhouse.kernel.bulk import Op, Outcome, ShownOnce
+from guildhouse.kernel.bulk import ShownOnce
+from guildhouse.kernel.bulk_writing import Op, Outcome
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import Note
 from guildhouse.kernel.errors import Invalid, Problem

@@ -15,7 +15,7 @@ import orjson
 
 from guildhouse.kernel import bulk, store
 from guildhouse.kernel.actor import HOUSE, Actor
-from guildhouse.kernel.bulk import Op, Outcome
+from guildhouse.kernel.bulk_writing import Judged, Op, Outcome
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import Note
 from guildhouse.kernel.errors import Denied, Fault, Invalid, Problem
@@ -138,7 +138,7 @@ async def judge_lines(ctx: Context, resource: Resource[Any], lines: Sequence[Lin
     outcomes = [Outcome("failed", problem=op if isinstance(op, Problem) else None) for op in ops]
     verdicts: list[Verdict] = [{} for _ in ops]
     for wave in bulk.waves(resource, ops):
-        for each in await bulk.judge(ctx, resource, wave, outcomes):
+        async for each in bulk.judge(ctx, resource, wave, outcomes):
             verdicts[each.line.place] = written_verdict(ctx, resource, each)
     new = [line for line, verdict in zip(lines, verdicts, strict=True) if verdict.get("v") == "create"]
     for line, (match, why) in (await alike(ctx, resource, {line.n: line.data for line in new})).items():
@@ -180,7 +180,7 @@ def data_of(line: Line) -> dict[str, Any] | Problem:
     return Invalid(faults=line.faults) if line.faults else line.data
 
 
-def written_verdict(ctx: Context, resource: Resource[Any], judged: bulk.Judged) -> Verdict:
+def written_verdict(ctx: Context, resource: Resource[Any], judged: Judged) -> Verdict:
     """The verdict on a row that would be written."""
     if judged.status == "created":
         return {"v": "create"}

@@ -14,9 +14,9 @@ from typing import Any
 from pydantic import AwareDatetime, BaseModel, ValidationError, create_model
 from sqlalchemy import Uuid
 
-from guildhouse.kernel import bulk, problems, store
+from guildhouse.kernel import bulk, store
 from guildhouse.kernel.actor import Actor
-from guildhouse.kernel.bulk import Judged, Line, Op, Outcome
+from guildhouse.kernel.bulk_writing import Judged, Line, Op, Outcome, write_judged
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import savepoint
 from guildhouse.kernel.errors import Denied, Fault, Invalid, Problem, invalid, raise_if
@@ -121,7 +121,7 @@ async def load(ctx: Context, resource: Resource[Any], rows: Sequence[Mapping[str
             writes[place] = found
         elif before is not None:
             outcomes[place] = Outcome("unchanged", before.id, before.version)
-    await write(ctx, resource, list(writes.values()), outcomes)
+    await write_judged(ctx, resource, list(writes.values()), outcomes, LOADED)
     return [(outcome, writes.get(place)) for place, outcome in enumerate(outcomes)]
 
 
@@ -137,18 +137,6 @@ async def present(ctx: Context, resource: Resource[Any], ids: Sequence[str]) -> 
 def comes_twice() -> Invalid:
     """What is wrong with a row whose id the file had before."""
     return invalid("/id", "comes-twice", "a row with this id comes earlier in the file")
-
-
-async def write(
-    ctx: Context, resource: Resource[Any], judged: Sequence[Judged], outcomes: list[Outcome], verb: str = LOADED
-) -> None:
-    """Write rows as they are to be; what the database refuses is a failure of its row alone."""
-    new = [each for each in judged if each.before is None]
-    others = [each for each in judged if each.before is not None]
-    refused = await bulk.write_stretch(ctx, resource, bulk.insert_many_sql(resource), new, outcomes, verb)
-    refused += await bulk.write_stretch(ctx, resource, bulk.update_many_sql(resource), others, outcomes, verb)
-    for each, error in refused:
-        outcomes[each.line.place] = Outcome("failed", problem=problems.from_driver(error))
 
 
 def put_beside(resource: Resource[Any], place: int, before: Any, after: Any, file: Any) -> Judged | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from guildhouse.kernel import store
 from guildhouse.kernel.actor import HOUSE, Actor
-from guildhouse.kernel.bulk import Outcome
+from guildhouse.kernel.bulk_writing import Outcome
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import NotFound
 from guildhouse.kernel.importing import own_format

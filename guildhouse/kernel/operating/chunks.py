@@ -5,7 +5,7 @@ from typing import Any, TypeAlias, get_args
 
 from guildhouse.kernel import problems
 from guildhouse.kernel.answer import Answer, Stream
-from guildhouse.kernel.bulk import Outcome, Verdict
+from guildhouse.kernel.bulk_writing import Outcome, Verdict
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import Connection
 from guildhouse.kernel.door import Door

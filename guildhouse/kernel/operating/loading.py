@@ -4,7 +4,8 @@ from hashlib import sha256
 from typing import Any
 
 from guildhouse.kernel.answer import Answer
-from guildhouse.kernel.bulk import Op, Outcome, write_many
+from guildhouse.kernel.bulk import write_many
+from guildhouse.kernel.bulk_writing import Op, Outcome
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import BadRequest, Problem
 from guildhouse.kernel.formats import dumps

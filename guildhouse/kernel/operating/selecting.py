@@ -11,7 +11,8 @@ from pydantic import BaseModel, Field
 from guildhouse.kernel import bulk, problems
 from guildhouse.kernel.answer import Answer
 from guildhouse.kernel.asked_rows import asked_rows
-from guildhouse.kernel.bulk import Op, Outcome, TooManyAffected, write_many
+from guildhouse.kernel.bulk import TooManyAffected, write_many
+from guildhouse.kernel.bulk_writing import Op, Outcome
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import savepoint
 from guildhouse.kernel.errors import BadRequest, Denied, NotFound, PreconditionRequired, Problem

@@ -13,7 +13,8 @@ from pydantic import Field
 
 from guildhouse.kernel import store
 from guildhouse.kernel.answer import Answer
-from guildhouse.kernel.bulk import Outcome, TooManyAffected
+from guildhouse.kernel.bulk import TooManyAffected
+from guildhouse.kernel.bulk_writing import Outcome
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.door import Door
 from guildhouse.kernel.errors import Conflict

@@ -12,7 +12,8 @@ from typing import Any
 
 from guildhouse.kernel import problems, store
 from guildhouse.kernel.actor import HOUSE, Actor
-from guildhouse.kernel.bulk import WRITES, BatchRefused, Outcome, ShownOnce, Verdict, refuse_if_atomic
+from guildhouse.kernel.bulk import BatchRefused, ShownOnce, refuse_if_atomic
+from guildhouse.kernel.bulk_writing import WRITES, Outcome, Verdict
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import Note
 from guildhouse.kernel.errors import Denied, Problem

@@ -96,7 +96,7 @@ async def row_is_there(ctx: Context, before: Hold | None, after: Hold) -> None:
         known = ", ".join(ctx.house.paths)
         raise invalid("/resource", "unknown-noun", "the nouns are: {known}", known=known)
     sql = f'SELECT true FROM "{resource.name}" WHERE id = $1 FOR KEY SHARE'
-    if not await ctx.connection.fetchval(sql, after.row_id):
+    if not await (await ctx.asking()).fetchval(sql, after.row_id):
         raise invalid("/row_id", "not-found", "nothing with this id exists")
 
 
