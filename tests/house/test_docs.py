@@ -90,3 +90,16 @@ def test_every_decision_is_in_the_list() -> None:
     decisions = CHECKOUT / "docs" / "decisions"
     listed = re.findall(r"\]\((\d{4}-[\w-]+\.md)\)", (decisions / "README.md").read_text(encoding="utf-8"))
     assert listed == sorted(place.name for place in decisions.glob("0*.md"))
+
+
+def test_the_readme_names_every_room_of_the_house() -> None:
+    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    rooms = {place.name for place in ROOT.iterdir() if place.is_dir() and any(place.iterdir()) and place.name[0] != "_"}
+    assert set(re.findall(r"`guildhouse/(\w+)/`", readme)) == rooms
+
+
+def test_the_readme_leads_to_every_guide() -> None:
+    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"docs/guides/([\w-]+)\.md", readme)) == {
+        page.stem for page in (CHECKOUT / "docs/guides").iterdir()
+    }
