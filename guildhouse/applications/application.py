@@ -32,6 +32,7 @@ from guildhouse.applications.progress import (
 from guildhouse.applications.stage import stages
 from guildhouse.jobs.job import Job, jobs
 from guildhouse.kernel.context import Context
+from guildhouse.kernel.db import fetch
 from guildhouse.kernel.errors import Conflict, invalid
 from guildhouse.kernel.may import value_in
 from guildhouse.kernel.resource import Find, Keep, Log, May, Resource, Shapes
@@ -292,9 +293,9 @@ async def not_already_applied(ctx: Context, before: Application | None, after: A
     if before is not None and before.deleted_at is None:
         return
     name = "applicant_id" if after.applicant_id else "candidate_id"
-    other = await ctx.value(OTHERS_FOR_JOB[name], whose=getattr(after, name), job_id=after.job_id)
-    if other:
-        raise AlreadyApplied(id=other)
+    asking = await ctx.asking(guarded=True)
+    for other in await fetch(asking, OTHERS_FOR_JOB[name], whose=getattr(after, name), job_id=after.job_id):
+        raise AlreadyApplied(id=other["id"])
 
 
 def letter_stays(_ctx: Context, before: Application | None, after: Application) -> None:

@@ -66,7 +66,9 @@ async def for_oneself(ctx: Context, job: Job, after: "Application") -> Mapping[s
     not_theirs(after, CAME_ALONG)
     if own["stage"] not in ("draft", "submitted"):
         raise invalid("/stage", "starts-elsewhere", "begin with draft or submitted; the hiring team moves it onward")
-    person = await ctx.get(people, ctx.actor.id)
+    person = await ctx.once(people, ctx.actor.id)
+    if person is None:
+        raise NotFound
     contact = {
         "contact_name": after.contact_name or person.name,
         "contact_email": after.contact_email or person.email,

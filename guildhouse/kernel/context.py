@@ -25,6 +25,9 @@ class Behind(Protocol):
     async def settle(self) -> None:
         """Until all of it is written."""
 
+    async def free(self) -> None:
+        """Until what is being written is; the connection is then free."""
+
 
 @dataclass(slots=True)
 class Context:
@@ -48,10 +51,14 @@ class Context:
     # While a batch is judged: what it has judged so far.
     behind: Behind | None = None
 
-    async def asking(self) -> Connection:
-        """The connection, to ask something by which a row is judged: in a batch, those before it are written by then."""
+    async def asking(self, *, guarded: bool = False) -> Connection:
+        """The connection, to ask something by which a row is judged.
+
+        In a batch the rows before it are written by then. They need not be where the answer is `guarded`: by an index that
+        refuses what the question misses, or because it is of rows that the batch does not write. A batch is quick by that.
+        """
         if self.behind:
-            await self.behind.settle()
+            await (self.behind.free() if guarded else self.behind.settle())
         return self.connection
 
     async def all(self, statement: ClauseElement, **values: Any) -> list[asyncpg.Record]:
@@ -65,12 +72,7 @@ class Context:
 
     async def find(self, resource: Resource[R], row_id: str | None, *, lock: bool = False) -> R | None:
         """A live row by id, whether the actor sees it or not; `lock` holds it until the transaction ends."""
-        if row_id is None:
-            return None
-        lock_clause = " FOR NO KEY UPDATE" if lock else ""
-        sql = f'SELECT * FROM "{resource.name}" WHERE id = $1 AND deleted_at IS NULL{lock_clause}'
-        record = await (await self.asking()).fetchrow(sql, row_id)
-        return resource.table.of(record) if record else None
+        return None if row_id is None else await row_by_id(await self.asking(), resource, row_id, lock=lock)
 
     async def get(self, resource: Resource[R], row_id: str | None, *, lock: bool = False) -> R:
         """A live row that the actor sees; raises `NotFound`."""
@@ -80,13 +82,15 @@ class Context:
         return row
 
     async def once(self, resource: Resource[R], row_id: str | None) -> R | None:
-        """Like `find`, read at most once in this context: for rules that a batch asks a thousand times."""
+        """Like `find`, read at most once in this context: for rules that a batch asks a thousand times of other rows."""
         if row_id is None:
             return None
         key = (resource.name, row_id)
         if key not in self.memo:
-            recall = self.remembered
-            self.memo[key] = await (self.recalled(recall, resource, key) if recall else self.find(resource, row_id))
+            if self.remembered:
+                self.memo[key] = await self.recalled(self.remembered, resource, key)
+            else:
+                self.memo[key] = await row_by_id(await self.asking(guarded=True), resource, row_id)
         found: R | None = self.memo[key]
         return found
 
@@ -123,3 +127,11 @@ class Context:
     def reveal(self, values: Mapping[str, Any]) -> None:
         """Show these values in the answer to this request, and never again."""
         self.revealed.update(values)
+
+
+async def row_by_id(connection: Connection, resource: Resource[R], row_id: str, *, lock: bool = False) -> R | None:
+    """A live row."""
+    lock_clause = " FOR NO KEY UPDATE" if lock else ""
+    sql = f'SELECT * FROM "{resource.name}" WHERE id = $1 AND deleted_at IS NULL{lock_clause}'
+    record = await connection.fetchrow(sql, row_id)
+    return resource.table.of(record) if record else None

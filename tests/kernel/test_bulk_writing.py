@@ -127,6 +127,15 @@ async def test_a_row_is_found_by_its_id_as_it_was_judged_before(cast: Cast) -> N
     assert ctx.behind is None
 
 
+async def test_who_is_guarded_waits_only_until_the_connection_is_free(cast: Cast) -> None:
+    async with writing(cast, 3) as (ctx, writer, outcomes):
+        for n in range(3):
+            await writer.add(await judged(ctx, n, f"No. {n}"))
+        connection = await ctx.asking(guarded=True)
+        assert await connection.fetchval("SELECT count(*) FROM reminders") == 2
+        assert [each.status for each in outcomes] == ["created", "created", "failed"]
+
+
 async def test_few_rows_wait_for_more(cast: Cast) -> None:
     async with writing(cast, 3) as (ctx, writer, outcomes):
         await writer.add(await judged(ctx, 0, "a"))
