@@ -4,7 +4,8 @@ A batch is the same as its single writes: the same permissions, rules, stages an
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from functools import cache
 from typing import Any
 
@@ -100,8 +101,11 @@ async def write_wave(
 ) -> list[Line]:
     """Judge and write one stretch; the upserts that were overtaken are returned, to be judged by the row that is there."""
     left = len(wave) if most is None else most - sum(each.status in WRITES for each in outcomes)
-    async with WritingBehind(ctx, resource, outcomes) as writing:
-        async for judged in judge(ctx, resource, wave, outcomes):
+    async with (
+        WritingBehind(ctx, resource, outcomes) as writing,
+        aclosing(judge(ctx, resource, wave, outcomes)) as allowed,
+    ):
+        async for judged in allowed:
             if not left:
                 raise TooManyAffected(most=most)
             left -= 1
@@ -137,7 +141,7 @@ def key_shape(resource: Resource[Any]) -> type[BaseModel]:
 
 async def judge(
     ctx: Context, resource: Resource[Any], wave: list[Line], outcomes: list[Outcome]
-) -> AsyncIterator[Judged]:
+) -> AsyncGenerator[Judged]:
     """The ops that are allowed and would write something; the outcome of the others is noted."""
     by_id, by_key = await existing(ctx, resource, wave)
     for n, line in enumerate(wave, 1):

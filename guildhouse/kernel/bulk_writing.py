@@ -105,7 +105,7 @@ class WritingBehind:
             self._ctx.behind = None
             if self._writing:  # the transaction is given up: nothing may be under way on its connection
                 self._writing.cancel()
-                await asyncio.wait({self._writing})
+                await asyncio.gather(self._writing, return_exceptions=True)
 
     async def add(self, judged: Judged) -> None:
         """One more row to be written."""
