@@ -5,7 +5,7 @@ transaction carries its note (who, which verb, why), from which the triggers of 
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -75,11 +75,9 @@ class Database:
         """Wait for the connections in use, then close them all."""
         await self.pool.close()
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Connection]:
+    def reading(self) -> AbstractAsyncContextManager[Connection]:
         """A connection in no transaction: each statement is one of its own."""
-        async with self.pool.acquire() as connection:
-            yield connection
+        return self.pool.acquire()
 
     @asynccontextmanager
     async def writing(self, note: Note) -> AsyncIterator[Connection]:
