@@ -17,7 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from guildhouse.accounts.person import Email
 from guildhouse.applications.headings import CARRY
-from guildhouse.applications.origin import APPLICANTS_EYES, TEAMS_EYES, FieldNotYours, begun
+from guildhouse.applications.origin import APPLICANTS_EYES, TEAMS_EYES, begun
 from guildhouse.applications.progress import (
     DECIDED,
     IN_HAND,
@@ -38,6 +38,7 @@ from guildhouse.kernel.resource import Find, Keep, Log, May, Resource, Shapes
 from guildhouse.kernel.row import Row
 from guildhouse.kernel.scopes import scope
 from guildhouse.kernel.shapes import Day, Id, Line, Moment, Prose, ReadShape, Shape, Url
+from guildhouse.kernel.store import FieldNotYours
 from guildhouse.organizations.teams import interviewers, recruiters
 
 

@@ -1,6 +1,7 @@
 """A request at a door: what was asked, by whom, and the parsed pieces that every door needs."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+import re
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from guildhouse.kernel.server import Server
 
 S = TypeVar("S", bound=BaseModel)
+# One preference with its parameters: up to a comma that is in no quotes.
+PREFERENCE = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+')
 
 
 class WrongJson(BadRequest):
@@ -56,8 +59,12 @@ class Call:
 
     @cached_property
     def headers(self) -> dict[bytes, bytes]:
-        """Request headers by lower-case name."""
-        return dict(self.scope["headers"])
+        """Request headers by lower-case name. One that comes in several lines is one list (RFC 9110, 5.3)."""
+        lines: Sequence[tuple[bytes, bytes]] = self.scope["headers"]
+        found = dict(lines)
+        if len(found) < len(lines):
+            return {name: b", ".join([value for each, value in lines if each == name]) for name in found}
+        return found
 
     def header(self, name: str) -> str | None:
         """One header as text, or None."""
@@ -113,9 +120,12 @@ class Call:
 
     @cached_property
     def prefer(self) -> Mapping[str, str]:
-        """The preferences of RFC 7240: `Prefer: tx=rollback, count=exact`."""
-        terms = (self.header("prefer") or "").split(",")
-        return {name.strip().lower(): value.strip().strip('"') for name, _, value in (t.partition("=") for t in terms)}
+        """The preferences of RFC 7240: `Prefer: tx=rollback, count=exact`. Of one that comes twice, the first counts."""
+        found: dict[str, str] = {}
+        for term in PREFERENCE.findall(self.header("prefer") or ""):
+            name, _, value = term.partition(";")[0].partition("=")
+            found.setdefault(name.strip().lower(), value.strip().strip('"'))
+        return found
 
     @cached_property
     def language(self) -> str:
@@ -185,12 +195,17 @@ def parse_json(raw: bytes) -> Any:
 
 
 def holds_nul(value: Any) -> bool:
-    """Whether a NUL is anywhere in the text of a JSON value."""
-    if isinstance(value, str):
-        return "\0" in value
-    if isinstance(value, dict):
-        return any("\0" in key or holds_nul(each) for key, each in value.items())
-    return isinstance(value, list) and any(holds_nul(each) for each in value)
+    """Whether a NUL is anywhere in the text of a JSON value, however deep."""
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, str) and "\0" in each:
+            return True
+        if isinstance(each, dict):
+            waiting += [*each, *each.values()]
+        elif isinstance(each, list):
+            waiting += each
+    return False
 
 
 def conform(shape: type[S], value: Any) -> S:

@@ -77,6 +77,14 @@ def test_what_postgresql_could_not_hold_is_not_json_here(raw: bytes) -> None:
         parse_json(raw)
 
 
+@pytest.mark.parametrize("deep", [b"[" * 900 + b'"\\u0000"' + b"]" * 900, b'{"a":' * 900 + b'"\\u0000"' + b"}" * 900])
+def test_a_nul_is_found_as_deep_as_json_may_nest(deep: bytes) -> None:
+    with pytest.raises(WrongJson) as caught:
+        parse_json(deep)
+    assert "NUL" in caught.value.detail()
+    assert parse_json(deep.replace(b"u0000", b"u0001"))
+
+
 def test_an_escaped_backslash_before_u0000_is_no_nul() -> None:
     assert parse_json(b'"\\\\u0000"') == "\\u0000"
 
@@ -151,6 +159,34 @@ def test_preferences_are_read_as_rfc_7240_writes_them() -> None:
     found = call(prefer='tx=rollback, Count="exact",return=minimal, respond-async')
     assert found.prefer == {"tx": "rollback", "count": "exact", "return": "minimal", "respond-async": ""}
     assert call().prefer.get("tx") is None
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        ("tx=rollback; wait=5, return=minimal", {"tx": "rollback", "return": "minimal"}),
+        ("tx=rollback, tx=commit", {"tx": "rollback"}),
+        ('said="a, tx=commit; b", tx = rollback', {"said": "a, tx=commit", "tx": "rollback"}),
+        ("", {}),
+    ],
+)
+def test_of_preferences_the_first_counts_and_parameters_and_quotes_hide_no_other(
+    header: str, found: dict[str, str]
+) -> None:
+    assert call(prefer=header).prefer == found
+
+
+@given(st.text(st.sampled_from('ab=;," \\'), max_size=60))
+def test_any_preference_is_read_without_an_error_and_none_after_it_is_lost(header: str) -> None:
+    known = call(prefer=f"{header.replace(chr(34), '')}, tx=rollback").prefer
+    assert known["tx"] == "rollback"
+
+
+def test_a_header_in_several_lines_is_one_list() -> None:
+    lines = [(b"prefer", b"tx=rollback"), (b"accept", b"text/csv"), (b"prefer", b"return=minimal")]
+    found = Call(server_of(), {"headers": lines}, call().receive)
+    assert found.prefer == {"tx": "rollback", "return": "minimal"}
+    assert found.header("accept") == "text/csv"
 
 
 def test_a_proxy_is_believed_only_where_it_is_ours() -> None:
