@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 from urllib.parse import parse_qsl, unquote
@@ -40,7 +40,8 @@ class WrongParameter(BadRequest):
 class Call:
     """One request. `actor` is set once the caller is known; `row_id` when the address names a row.
 
-    `number` is what the address names one thing of that row by, as it was sent.
+    `number` is what the address names one thing of that row by, as it was sent. `metered` are the headers that tell what
+    is left of the caller's quota.
     """
 
     server: "Server"
@@ -51,6 +52,7 @@ class Call:
     row_id: str = ""
     number: str = ""
     raw_body: bytes | None = None
+    metered: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def method(self) -> str:
