@@ -243,4 +243,7 @@ def holds_shape(kind: Any) -> bool:
 def fault_of(error: Any) -> Fault:
     """One of pydantic's errors as ours."""
     pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in error["loc"])
-    return Fault(pointer[:200], error["type"].replace("_", "-"), error["msg"], error.get("ctx", {}))
+    values = dict(error.get("ctx", {}))
+    if "expected" in values:  # a list that is right in any language
+        values["expected"] = str(values["expected"]).replace(" or ", ", ")
+    return Fault(pointer[:200], error["type"].replace("_", "-"), error["msg"], values)
