@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from guildhouse.kernel.server import Server
 
 S = TypeVar("S", bound=BaseModel)
+WRITABLE = 250  # levels that JSON may nest and be written
 # One preference with its parameters: up to a comma that is in no quotes.
 PREFERENCE = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+')
 
@@ -193,7 +194,18 @@ def parse_json(raw: bytes) -> Any:
         raise WrongJson(why=str(error).partition(":")[0]) from error
     if b"\\u0000" in raw and holds_nul(value):
         raise WrongJson(why="a string holds a NUL character")
+    if raw.count(b"{") + raw.count(b"[") > WRITABLE and not is_writable(value):
+        raise WrongJson(why="depth limit exceeded")
     return value
+
+
+def is_writable(value: Any) -> bool:
+    """Whether a JSON value can be written again: what is read may nest deeper than what is written."""
+    try:
+        orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return False
+    return True
 
 
 def holds_nul(value: Any) -> bool:

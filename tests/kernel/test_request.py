@@ -77,12 +77,24 @@ def test_what_postgresql_could_not_hold_is_not_json_here(raw: bytes) -> None:
         parse_json(raw)
 
 
-@pytest.mark.parametrize("deep", [b"[" * 900 + b'"\\u0000"' + b"]" * 900, b'{"a":' * 900 + b'"\\u0000"' + b"}" * 900])
-def test_a_nul_is_found_as_deep_as_json_may_nest(deep: bytes) -> None:
-    with pytest.raises(WrongJson) as caught:
-        parse_json(deep)
-    assert "NUL" in caught.value.detail()
-    assert parse_json(deep.replace(b"u0000", b"u0001"))
+@pytest.mark.parametrize(("opened", "closed"), [(b"[", b"]"), (b'{"a":', b"}")])
+def test_json_may_nest_as_deep_as_it_can_be_written_again_and_a_nul_is_found_there(
+    opened: bytes, closed: bytes
+) -> None:
+    for depth, why in ((249, "NUL"), (900, "NUL")):
+        with pytest.raises(WrongJson) as caught:
+            parse_json(opened * depth + b'"\\u0000"' + closed * depth)
+        assert why in caught.value.detail()
+    assert orjson.dumps(parse_json(opened * 249 + b"1" + closed * 249))
+    for depth in (300, 900, 5000):
+        with pytest.raises(WrongJson) as caught:
+            parse_json(opened * depth + b"1" + closed * depth)
+        assert caught.value.values["why"] == "depth limit exceeded"
+
+
+def test_many_brackets_side_by_side_are_not_deep() -> None:
+    assert parse_json(b"[" + b",".join([b"{}"] * 5000) + b"]") == [{}] * 5000
+    assert parse_json(b'"' + b"[{" * 5000 + b'"') == "[{" * 5000
 
 
 def test_an_escaped_backslash_before_u0000_is_no_nul() -> None:
