@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from guildhouse.accounts.person import Email
+from guildhouse.applications.days_of_applying import check_days
 from guildhouse.applications.headings import CARRY
 from guildhouse.applications.origin import APPLICANTS_EYES, TEAMS_EYES, begun
 from guildhouse.applications.progress import (
@@ -270,12 +271,13 @@ def is_submitting(before: Application | None, after: Application) -> bool:
 
 
 async def job_is_open(ctx: Context, before: Application | None, after: Application) -> None:
-    """Only a job that is open takes applications; one that is merely tracked takes any, and so does the team itself."""
+    """Only a job that is open takes applications, on its days; one that is only tracked takes any, and so does the team."""
     if after.organization_id is None or after.candidate_id is not None or not is_submitting(before, after):
         return
     job: Job | None = await ctx.once(jobs, after.job_id)
     if job is None or job.status != "open":
         raise JobNotOpen(status=job.status if job else "gone")
+    check_days(job, ctx.now)
 
 
 OTHERS_FOR_JOB = {
