@@ -5,7 +5,7 @@ found in it goes on to the hand-written routes.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -190,15 +190,22 @@ class Api:
             raise Denied(headers=lacking(call.actor, door.permission))
         if door.method != "GET":
             call.refuse_others(door.asked)
-        if call.row_id and "{slug}" not in door.path:
-            call.row_id = as_id(call.row_id) or ""
-            if not call.row_id:
-                raise NotFound
+        call.row_id = id_of(call, door)
         return await door.handle(call)
 
 
-def refuse_method(call: Call, methods: Iterable[str]) -> Answer:
+def id_of(call: Call, door: Door) -> str:
+    """The row's id in the address as we write ids, or its slug as it is. Raises `NotFound` for what can be no id."""
+    if not call.row_id or "{slug}" in door.path:
+        return call.row_id
+    if (found := as_id(call.row_id)) is None:
+        raise NotFound
+    return found
+
+
+def refuse_method(call: Call, methods: Mapping[str, Door]) -> Answer:
     """What an address answers to other methods: OPTIONS is told those that it knows, any other is refused with them."""
+    id_of(call, next(iter(methods.values())))
     allowed = ", ".join(sorted({*methods, "OPTIONS", *(["HEAD"] if "GET" in methods else [])}))
     if call.method == "OPTIONS":
         return Answer(204, headers={"Allow": allowed})
