@@ -1,10 +1,9 @@
 """Actors: what they may do at all, and what a key leaves of it."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guildhouse.kernel.actor import ANONYMOUS, HOUSE, Actor, covers
+from guildhouse.kernel.actor import ANONYMOUS, HOUSE, Actor
 from guildhouse.kernel.scopes import PUBLIC
 
 NOUNS = st.sampled_from(["jobs", "people", "api_keys"])
@@ -15,23 +14,6 @@ ASKED = st.builds("{}.{}".format, NOUNS, ACTIONS)
 
 def actor(held: set[str], narrowed: set[str] | None = None) -> Actor:
     return Actor("ada", frozenset({PUBLIC}), frozenset(held), None if narrowed is None else frozenset(narrowed))
-
-
-@pytest.mark.parametrize(
-    ("held", "asked", "found"),
-    [
-        ("jobs.read", "jobs.read", True),
-        ("jobs.read", "jobs.write", False),
-        ("jobs.*", "jobs.write", True),
-        ("jobs.*", "jobs_of_others.write", False),
-        ("*.read", "people.read", True),
-        ("*.read", "people.write", False),
-        ("*", "log.audit", True),
-        ("people.read", "*.read", False),
-    ],
-)
-def test_a_permission_covers_itself_its_noun_its_action_or_everything(held: str, asked: str, found: bool) -> None:
-    assert covers(frozenset({held}), asked) == found
 
 
 @given(st.sets(PERMISSIONS), st.sets(PERMISSIONS), ASKED)
