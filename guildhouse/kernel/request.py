@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -137,12 +137,9 @@ class Call:
 
     def note(self) -> Note:
         """What the log will say of this request's writes."""
-        reason = self.header("change-reason")
-        return Note(
-            actor=self.actor.id,
-            request_id=self.request_id,
-            reason=unquote(reason)[:500].replace("\0", "") if reason else None,
-        )
+        reason = self.headers.get(b"change-reason")
+        said = in_any_script(unquote_to_bytes(reason))[:500].replace("\0", "") if reason else None
+        return Note(actor=self.actor.id, request_id=self.request_id, reason=said or None)
 
     async def body(self) -> bytes:
         """The whole body; raises `TooLarge` before it is all read."""
@@ -184,6 +181,14 @@ class Call:
         Where the body is `optional`, none at all means an empty object.
         """
         return conform(shape, {} if optional and not await self.body() else await self.json())
+
+
+def in_any_script(raw: bytes) -> str:
+    """The text of a header that people write: UTF-8, percent-encoded or as it is; else Latin-1, as headers once were."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
 
 
 def parse_json(raw: bytes) -> Any:

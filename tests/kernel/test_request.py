@@ -26,7 +26,7 @@ def call(
     async def receive() -> Message:
         return messages.pop(0)
 
-    raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    raw = [(name.replace("_", "-").encode(), value.encode("utf-8")) for name, value in headers.items()]
     scope = {"type": "http", "method": "POST", "path": "/v1/gadgets", "query_string": query, "headers": raw}
     return Call(server_of(**settings or {}), {**scope, "client": (client, 1)}, receive, "abc")
 
@@ -211,7 +211,22 @@ def test_a_proxy_is_believed_only_where_it_is_ours() -> None:
 def test_the_note_says_why_in_plain_words() -> None:
     note = call(change_reason="Zu sp%C3%A4t%00").note()
     assert (note.reason, note.request_id, note.actor) == ("Zu sp\u00e4t", "abc", None)
-    assert call().note().reason is None
+    assert call().note().reason is None and call(change_reason="%00").note().reason is None
+    assert len(str(call(change_reason="x" * 2000).note().reason)) == 500
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        ("他們搬家了".encode(), "他們搬家了"),
+        (b"%E4%BB%96%E5%80%91", "他們"),
+        ("zu spät".encode("latin-1"), "zu spät"),
+        (b"100% sure", "100% sure"),
+    ],
+)
+def test_a_reason_may_be_in_any_script_percent_encoded_or_not(raw: bytes, reason: str) -> None:
+    found = Call(server_of(), {"headers": [(b"change-reason", raw)]}, call().receive)
+    assert found.note().reason == reason
 
 
 def test_the_language_is_the_requests_own() -> None:
