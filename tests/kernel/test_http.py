@@ -71,6 +71,12 @@ async def test_a_page_answers_head_as_it_answers_get(cast: Cast, path: str) -> N
     assert head.headers["content-type"] == get.headers["content-type"]
 
 
+async def test_a_page_tells_other_methods_that_it_answers_head_too(cast: Cast) -> None:
+    refused = await cast.nobody.post("/health")
+    assert refusal(refused) == (405, "method-not-allowed")
+    assert refused.headers["allow"] == "GET, HEAD" and "GET, HEAD" in refused.json()["detail"]
+
+
 async def test_a_page_that_is_asked_for_by_head_is_counted_by_its_route(cast: Cast) -> None:
     await cast.nobody.call("HEAD", "/health")
     assert 'method="HEAD",route="/health"' in (await cast.otto.get("/metrics")).text
@@ -140,7 +146,8 @@ async def test_an_answer_may_be_without_a_body_if_one_prefers(cast: Cast) -> Non
 async def test_a_precondition_that_nothing_exists_is_one_on_the_key(cast: Cast) -> None:
     account = {"email": "eve@example.org", "name": "Eve", "password": "correct horse battery staple"}
     assert (await cast.nobody.post("/v1/people", account, if_none_match="*")).status_code == 201
-    assert refusal(await cast.nobody.post("/v1/people", account, if_none_match="*")) == (412, "precondition-failed")
+    refused = await cast.nobody.post("/v1/people", account, if_none_match="*", accept_language="zh-TW")
+    assert refusal(refused) == (412, "precondition-failed") and "目前是版本 1 或更新的版本" in refused.json()["detail"]
     assert refusal(await cast.nobody.post("/v1/people", account)) == (409, "already-exists")
 
 
