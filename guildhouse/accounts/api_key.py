@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 from sqlalchemy import ForeignKey, Index, Uuid, bindparam, select
 from sqlalchemy.orm import Mapped, mapped_column
 
+from guildhouse.accounts.roles import NOUNS_OF_ROLES
 from guildhouse.accounts.secrets import hash_token, new_key
 from guildhouse.kernel.actor import covers
 from guildhouse.kernel.context import Context
@@ -85,10 +86,19 @@ async def derive(ctx: Context, before: ApiKey | None, after: ApiKey) -> Mapping[
     return {"person_id": ctx.actor.id, "prefix": key[:PREFIX_LENGTH], "key_hash": hash_token(key)}
 
 
+def permissions_name_something(ctx: Context, before: ApiKey | None, after: ApiKey) -> None:
+    """A permission that is misspelt would open nothing, and nobody would be told why."""
+    known = {"*", *ctx.house.resources, *NOUNS_OF_ROLES}
+    for n, each in enumerate(after.permissions if before is None else ()):
+        if each.partition(".")[0] not in known:
+            names = ", ".join(sorted(known))
+            raise invalid(f"/permissions/{n}", "unknown-noun", "before the point stands one of {known}", known=names)
+
+
 def keys_do_not_grow(ctx: Context, before: ApiKey | None, after: ApiKey) -> None:
-    """Who acts by a key gives no more permissions than that key has."""
+    """Who acts by a key gives no more permissions than that key has; also not by bringing back a key that was revoked."""
     held = ctx.actor.narrowed
-    if before is not None or held is None:
+    if held is None or (before is not None and (before.deleted_at is None or after.deleted_at is not None)):
         return
     if wider := [each for each in after.permissions if not covers(held, each)]:
         raise KeyTooWide(permissions=", ".join(wider))
@@ -99,7 +109,7 @@ api_keys = Resource(
     shapes=Shapes(read=Read, create=Create, update=Update, derive=derive),
     scopes=lambda row: [scope("person", row.person_id)],
     may=May(create=signed_in, change=is_person("person_id"), remove=is_person("person_id")),
-    rules=(keys_do_not_grow,),
+    rules=(permissions_name_something, keys_do_not_grow),
     find=Find(sort=("created_at",)),
     log=Log(hidden=("key_hash",)),
     carry=Carry(stays=True),

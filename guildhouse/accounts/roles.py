@@ -10,6 +10,8 @@ ADDED = {
     "moderator": {"people.moderate", "organizations.approve", "jobs.moderate", "log.audit"},
     "admin": {"*"},
 }
+# What permissions are of besides the nouns of the house.
+NOUNS_OF_ROLES = ("log", "metrics", "searches")
 # The scope that the role gives sight through; those above hold it, too.
 SCOPE = {"member": "members", "coach": "coaches", "moderator": "moderators", "admin": "admins"}
 

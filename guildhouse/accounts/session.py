@@ -16,7 +16,7 @@ from guildhouse.kernel.answer import Answer, problem_answer
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import fetch
 from guildhouse.kernel.door import Door
-from guildhouse.kernel.errors import Denied, Unauthenticated
+from guildhouse.kernel.errors import Conflict, Denied, Unauthenticated
 from guildhouse.kernel.may import anyone, is_person
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Carry, Find, Keep, Log, May, Resource, Shapes, Verb
@@ -46,6 +46,10 @@ class SessionOver(Unauthenticated):
 
 class RefreshTokenReused(Unauthenticated):
     """This refresh token was used before, so somebody may have copied it: the session is closed. Sign in again."""
+
+
+class EndedForGood(Conflict):
+    """A session that has ended stays so. Sign in again."""
 
 
 class Session(Row):
@@ -109,11 +113,18 @@ class Tokens(Read):
     expires_in: int
 
 
+def what_ended_stays_so(_ctx: Context, before: Session | None, after: Session) -> None:
+    """One ends a session because somebody else may have its tokens: no restoring makes them good again."""
+    if before is not None and before.deleted_at is not None and after.deleted_at is None:
+        raise EndedForGood
+
+
 sessions = Resource(
     table=Session,
     shapes=Shapes(read=Read),
     scopes=lambda row: [scope("person", row.person_id)],
     may=May(remove=is_person("person_id")),
+    rules=(what_ended_stays_so,),
     find=Find(sort=("created_at",)),
     log=Log(hidden=("refresh_hash", "spent_hashes"), personal=("device", "address")),
     carry=Carry(stays=True),

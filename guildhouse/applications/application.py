@@ -16,8 +16,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from guildhouse.accounts.person import Email
+from guildhouse.applications.days_of_applying import check_days
 from guildhouse.applications.headings import CARRY
-from guildhouse.applications.origin import APPLICANTS_EYES, TEAMS_EYES, FieldNotYours, begun
+from guildhouse.applications.origin import APPLICANTS_EYES, TEAMS_EYES, begun
 from guildhouse.applications.progress import (
     DECIDED,
     IN_HAND,
@@ -39,6 +40,7 @@ from guildhouse.kernel.resource import Find, Keep, Log, May, Resource, Shapes
 from guildhouse.kernel.row import Row
 from guildhouse.kernel.scopes import scope
 from guildhouse.kernel.shapes import Day, Id, Line, Moment, Prose, ReadShape, Shape, Url
+from guildhouse.kernel.store import FieldNotYours
 from guildhouse.organizations.teams import interviewers, recruiters
 
 
@@ -270,12 +272,13 @@ def is_submitting(before: Application | None, after: Application) -> bool:
 
 
 async def job_is_open(ctx: Context, before: Application | None, after: Application) -> None:
-    """Only a job that is open takes applications; one that is merely tracked takes any, and so does the team itself."""
+    """Only a job that is open takes applications, on its days; one that is only tracked takes any, and so does the team."""
     if after.organization_id is None or after.candidate_id is not None or not is_submitting(before, after):
         return
     job: Job | None = await ctx.once(jobs, after.job_id)
     if job is None or job.status != "open":
         raise JobNotOpen(status=job.status if job else "gone")
+    check_days(job, ctx.now)
 
 
 OTHERS_FOR_JOB = {

@@ -35,6 +35,7 @@ class Durations(Shape):
 
 async def read_durations(call: Call) -> Answer:
     """How long it took. The hiring team's clock starts when the application was submitted to them."""
+    call.refuse_others(())
     async with call.server.database.reading() as connection:
         await open_past(call, connection, applications)
         log = await changes.of_row(connection, applications.name, call.row_id, limit=WHOLE_LIFE, newest_first=False)

@@ -11,7 +11,8 @@ from guildhouse.accounts.person import people
 from guildhouse.applications.candidate import candidates
 from guildhouse.jobs.job import Job, jobs
 from guildhouse.kernel.context import Context
-from guildhouse.kernel.errors import Denied, NotFound, invalid
+from guildhouse.kernel.errors import NotFound, invalid
+from guildhouse.kernel.store import FieldNotYours
 
 if TYPE_CHECKING:
     from guildhouse.applications.application import Application
@@ -20,10 +21,6 @@ APPLICANTS_EYES = ("private_note", "excitement", "next_step", "next_step_on")
 TEAMS_EYES = ("rating", "team_note")
 # What says where an application stands that has come a way elsewhere.
 CAME_ALONG = ("submitted_at", "decided_at", "rejection_reason", "team_note")
-
-
-class FieldNotYours(Denied):
-    """In this application it is not for you to change: {fields}."""
 
 
 async def begun(ctx: Context, after: "Application") -> Mapping[str, Any]:

@@ -290,6 +290,11 @@ def today_everywhere(now: datetime) -> date:
     return (now - timedelta(hours=12)).date()
 
 
+def first_today(now: datetime) -> date:
+    """The day it is already in the first place on earth (UTC+14): days after it have begun for nobody."""
+    return (now + timedelta(hours=14)).date()
+
+
 def seen_by(job: Job) -> Iterable[str]:
     """A tracked job is its person's own; a draft is its organization's; the rest is public."""
     if job.person_id is not None:

@@ -39,6 +39,7 @@ async def batch_rows(call: Call, resource: Resource[Any]) -> Answer:
         return await load_body(call, resource)
     if kind != "application/json":
         raise UnsupportedMediaType(got=kind[:80], wanted="application/json, application/x-ndjson")
+    call.refuse_others(())  # a JSON body says its mode itself
     body = parse_json(await call.body())
     if isinstance(body, dict) and "filter" in body:
         return await write_selection(call, resource, conform(Selection, body))

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import cleandoc
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,21 @@ class Filled(dict[str, object]):
 
     def __missing__(self, key: str) -> str:
         return key
+
+
+class Reason(str):
+    """Words within a message that have places themselves: `Reason("it takes one of {known}", known="a, b")`.
+
+    Such words, and those without places, are translated in the section `reasons`, by what they are in English.
+    """
+
+    template: str
+    values: Mapping[str, object]
+
+    def __new__(cls, template: str, **values: object) -> Self:
+        made = super().__new__(cls, template.format_map(Filled(values)))
+        made.template, made.values = template, values
+        return made
 
 
 class BadRequest(Problem):

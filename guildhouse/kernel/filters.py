@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import sqlalchemy as sa
 
-from guildhouse.kernel.errors import BadRequest, UnknownParameter
+from guildhouse.kernel.errors import BadRequest, Reason, UnknownParameter
 from guildhouse.kernel.ids import as_id
 from guildhouse.kernel.resource import Resource
 
@@ -45,6 +45,7 @@ ORDERED = ("eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "isnull", "between
 EXACT = ("eq", "ne", "in", "nin", "isnull")
 COMPARISON = {"eq": "=", "ne": "IS DISTINCT FROM", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 MOST_VALUES = 200
+NUMBER = re.compile(r"[+-]?(\d{1,400}(\.\d{0,400})?|\.\d{1,400})([eE][+-]?\d{1,9})?", re.ASCII)
 ONE_OF = re.compile(r"(\w+) IN \(([^()]*)\)")
 ALTERNATIVES = (Union, UnionType, Annotated)
 
@@ -206,7 +207,7 @@ def one_among(name: str, allowed: tuple[str, ...]) -> Callable[[str], str]:
 
     def read(text: str) -> str:
         if text not in allowed:
-            raise WrongFilterValue(name=name, why=f"it takes one of {', '.join(allowed)}")
+            raise WrongFilterValue(name=name, why=Reason("it takes one of {known}", known=", ".join(allowed)))
         return text
 
     return read
@@ -228,11 +229,8 @@ def small(name: str, text: str) -> int:
 
 
 def number(name: str, text: str) -> float:
-    """A finite number."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
+    """A finite number, as JSON writes one."""
+    value = float(text) if NUMBER.fullmatch(text) else float("nan")
     if not isfinite(value):
         raise WrongFilterValue(name=name, why="it takes a number")
     return value
@@ -286,7 +284,7 @@ def several(sql: str, text: str, parse: Callable[[str], Any]) -> list[Any]:
     """The values of a comma-separated list."""
     values = [parse(each) for each in text.split(",")]
     if len(values) > MOST_VALUES:
-        raise WrongFilterValue(name=sql.strip('"'), why=f"it takes at most {MOST_VALUES} values")
+        raise WrongFilterValue(name=sql.strip('"'), why=Reason("it takes at most {most} values", most=MOST_VALUES))
     return values
 
 

@@ -58,21 +58,35 @@ def choose_format(accept: str | None, wanted: str | None, offered: Sequence[str]
         return wanted
     if accept is None or accept in ("*/*", "application/json"):
         return JSON
+    weighted = weights(accept)
+    refused = {ACCEPTED.get(media) for weight, media in weighted if not weight and "*" not in media}
+    possible = [each for each in offered if each not in refused]
     for media in by_weight(accept):
-        found = ACCEPTED.get(media)
-        if found in offered:
-            return str(found)
+        if found := next((each for each in possible if is_meant(media, each)), None):
+            return found
     raise NotAcceptable(formats=", ".join(MEDIA_TYPES[each] for each in offered))
 
 
-def by_weight(accept: str) -> list[str]:
-    """The media types of an Accept header, the most wanted first; one with weight 0 is not wanted."""
+def is_meant(media: str, form: str) -> bool:
+    """Whether a media type, or a range such as `text/*`, asks for a format."""
+    if media.endswith("*"):
+        return media in ("*", "*/*") or MEDIA_TYPES[form].startswith(media.removesuffix("*"))
+    return ACCEPTED.get(media) == form
+
+
+def weights(accept: str) -> list[tuple[float, str]]:
+    """The media types and ranges of an Accept header with their weights, in its order."""
     weighted = []
     for term in accept[:1000].split(","):
         media, *parameters = (part.strip().lower() for part in term.split(";"))
         weight = next((part[2:] for part in parameters if part.startswith("q=")), "1")
         weighted.append((float(weight) if weight.replace(".", "", 1).isdecimal() else 0.0, media))
-    return [media for weight, media in sorted(weighted, key=lambda each: -each[0]) if weight > 0]
+    return weighted
+
+
+def by_weight(accept: str) -> list[str]:
+    """The media types of an Accept header, the most wanted first; one with weight 0 is not wanted."""
+    return [media for weight, media in sorted(weights(accept), key=lambda each: -each[0]) if weight > 0]
 
 
 def dumps(value: Any) -> bytes:

@@ -258,8 +258,11 @@ async def answer_error(request: Request, error: Exception) -> Response:
 async def answer_http_error(request: Request, error: Exception) -> Response:
     """What the framework itself refuses: unknown addresses, wrong methods, bodies that are too large."""
     assert isinstance(error, HTTPException)
-    problem = problem_of_status(error, request.scope)
-    problem.headers |= error.headers or {}
+    headers = dict(error.headers or {})
+    if headers.get("Allow") == "GET":  # HEAD is answered wherever GET is, see `http.Api`
+        headers["Allow"] = "GET, HEAD"
+    problem = problem_of_status(HTTPException(error.status_code, error.detail, headers), request.scope)
+    problem.headers |= headers
     return response(request, problem)
 
 

@@ -1,6 +1,7 @@
 """History: what happened to a row, the row as it was, and taking a change back. All of it is read from the log."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -12,12 +13,23 @@ from guildhouse.kernel.answer import Answer
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import Connection
 from guildhouse.kernel.errors import BadRequest, Conflict, Denied, NotFound
-from guildhouse.kernel.etag import matches, row_etag
+from guildhouse.kernel.etag import check_match, matches, row_etag
 from guildhouse.kernel.filters import moment
 from guildhouse.kernel.formats import MEDIA_TYPES, ROW_FORMATS, choose_format, dumps, encode_row
 from guildhouse.kernel.log import changes
 from guildhouse.kernel.log.changes import Change, Position, WrongPosition
-from guildhouse.kernel.reading import VARY, read_row, row_selection, variant_of
+from guildhouse.kernel.pages import Cursor, parse_limit, seal, unseal
+from guildhouse.kernel.reading import (
+    VARY,
+    PositionNotReached,
+    binding_of,
+    cursor_key,
+    link_header,
+    read_row,
+    row_selection,
+    variant_of,
+    wait_for_position,
+)
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.row import BASE_COLUMNS
@@ -26,6 +38,7 @@ from guildhouse.kernel.shapes import Shape
 from guildhouse.kernel.writing import perform, row_answer
 
 MOST = 200
+HISTORY_PARAMETERS = ("cursor", "limit")
 WHOLE_LIFE = 100_000
 FORGOTTEN = "forgotten"  # no write of the row, but the erasure of what the log held of it
 
@@ -57,16 +70,40 @@ class Undo(Shape):
 
 
 async def read_history(call: Call, resource: Resource[Any]) -> Answer:
-    """The changes of a row, newest first: who, when, what from what to what, why."""
+    """The changes of a row, newest first: who, when, what from what to what, why. Page after page to the first."""
+    call.refuse_others(HISTORY_PARAMETERS)
+    limit = parse_limit(call.param("limit"), usual=MOST)
+    key, binding = cursor_key(call), binding_of(call, resource) + f"\0history\0{call.row_id}".encode()
+    text = call.param("cursor")
+    before = unseal(key, binding, text, None).values[0] if text else None
+    await wait_for_position(call)
     async with call.server.database.reading() as connection:
         record = await open_past(call, connection, resource)
-        entries = await changes.of_row(connection, resource.name, call.row_id, limit=MOST)
-    told = [
-        entry_of(resource, call.server.tail.epoch, change, hidden)
-        for change, hidden in with_hidden(resource, call.actor, record, entries)
-        if is_told(call.actor, change, hidden)
-    ]
-    return Answer(200, dumps({"data": told}), headers={"Cache-Control": "private, no-cache"})
+        told = await told_before(call, connection, resource, record, before, limit + 1)
+    more, told = len(told) > limit, told[:limit]
+    onward = seal(key, binding, Cursor((told[-1][0].seq,))) if more else None
+    data = [entry_of(resource, call.server.tail.epoch, *each) for each in told]
+    body = {"data": data, "page": {"next": onward, "has_more": more, "limit": limit}}
+    headers = {"Cache-Control": "private, no-cache", **link_header(call, {"next": onward})}
+    return Answer(200, dumps(body), headers=headers)
+
+
+async def told_before(
+    call: Call, connection: Connection, resource: Resource[Any], record: asyncpg.Record, before: int | None, wanted: int
+) -> list[tuple[Change, set[str]]]:
+    """The newest changes that the actor is told, of those before a place in the log, with what is hidden in each.
+
+    What was hidden then follows from the row as it is now, through all changes since: so it begins with the newest.
+    """
+    most = MOST
+    while True:
+        entries = await changes.of_row(connection, resource.name, call.row_id, limit=most)
+        each_with_hidden = with_hidden(resource, call.actor, record, entries)
+        told = [each for each in each_with_hidden if is_told(call.actor, *each)]
+        found = [each for each in told if before is None or each[0].seq < before]
+        if len(found) >= wanted or len(entries) < most:
+            return found[:wanted]
+        most *= 10
 
 
 def with_hidden(
@@ -127,9 +164,13 @@ async def read_as_of(call: Call, resource: Resource[Any], wanted: str) -> Answer
     selection = row_selection(call, resource)
     if selection.expand:
         raise NotThen
+    point = point_of(call, wanted)
+    await wait_for_position(call)
+    if isinstance(point, Position) and not await call.server.tail.wait_for(point):
+        raise PositionNotReached
     async with call.server.database.reading() as connection:
         record = await open_past(call, connection, resource)
-        is_later = await later_than(call, connection, wanted, record["version"])
+        is_later = await later_than(connection, point, record["version"])
         entries = await changes.of_row(connection, resource.name, call.row_id, limit=WHOLE_LIFE)
     later = [each for each in entries if is_later(each)]
     row = rewound(dict(record), resource, later)
@@ -146,21 +187,27 @@ async def read_as_of(call: Call, resource: Resource[Any], wanted: str) -> Answer
     return Answer(200, encode_row(shown, form), MEDIA_TYPES[form], headers)
 
 
-async def later_than(call: Call, connection: Connection, wanted: str, newest: int) -> Any:
-    """The test whether a change came after the moment asked for. Raises `VersionNotReached` for one to come."""
+def point_of(call: Call, wanted: str) -> int | datetime | Position:
+    """What `as_of` means: a version, a time, or a position of the log."""
     if wanted.isascii() and wanted.isdigit() and len(wanted) < 10:
-        version = int(wanted)
-        if version > newest:
-            raise VersionNotReached(version=version, newest=newest)
-        return lambda change: change.version > version
+        return int(wanted)
     if "T" in wanted or wanted.count("-") == 2:
-        at = moment("as_of", wanted)
-        return lambda change: change.at > at
+        return moment("as_of", wanted)
     try:
-        position = Position.parse(wanted, call.server.tail.epoch)
+        return Position.parse(wanted, call.server.tail.epoch)
     except WrongPosition as error:
         raise WrongAsOf from error
-    pos = position.pos if position.xid is None else await changes.position_of(connection, position.xid)
+
+
+async def later_than(connection: Connection, point: int | datetime | Position, newest: int) -> Callable[[Change], bool]:
+    """The test whether a change came after the moment asked for. Raises `VersionNotReached` for one to come."""
+    if isinstance(point, int):
+        if point > newest:
+            raise VersionNotReached(version=point, newest=newest)
+        return lambda change: change.version > point
+    if isinstance(point, datetime):
+        return lambda change: change.at > point
+    pos = point.pos if point.xid is None else await changes.position_of(connection, point.xid)
     return lambda change: pos is None or change.pos is None or change.pos > pos
 
 
@@ -210,6 +257,7 @@ async def standing(call: Call, ctx: Context, resource: Resource[Any]) -> Any:
     )
     if record is None:
         raise NotFound
+    check_match(call.header("if-match"), record["version"])
     return resource.table.of(record)
 
 

@@ -5,14 +5,15 @@ found in it goes on to the hand-written routes.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import structlog
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from guildhouse.kernel import problems
+from guildhouse.kernel.actor import Actor, covers
 from guildhouse.kernel.answer import Answer, problem_answer
 from guildhouse.kernel.batch import batch_rows
 from guildhouse.kernel.door import Door, Handle
@@ -74,7 +75,8 @@ def writing_doors(resource: Resource[Any]) -> Iterator[Door]:
     if shapes.create and resource.may.create is not nobody:
         create = door("POST", base, "write", f"Create {one}", create_row)
         yield replace(create, open_to=anyone) if resource.may.create is anyone else create
-        yield door("POST", f"{base}:batch", "write", f"Write many {resource.path} at once", batch_rows, "batch")
+        batch = door("POST", f"{base}:batch", "write", f"Write many {resource.path} at once", batch_rows, "batch")
+        yield replace(batch, asked={"mode": "Of an NDJSON body."})
         undo = f"Undo what one request has written to {resource.path}"
         yield replace(door("POST", f"{base}:take-back", "write", undo, take_back_request, "batch"), takes=Answered)
     if shapes.update and resource.may.change is not nobody:
@@ -120,12 +122,25 @@ class Api:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = self.find(scope["path"]) if scope["type"] == "http" else None
         if found is None:
-            await self.rest(scope, receive, send)
+            await self.pass_on(scope, receive, send)
             return
         methods, row_id, number = found
         call = Call(self.server, scope, receive, scope["request_id"], row_id=row_id, number=number)
         answer = await self.answer(call, methods)
         await answer.send(send, without_body=call.method == "HEAD")
+
+    async def pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """To the hand-written routes, of which those that answer GET answer HEAD, too."""
+        if scope.get("method") != "HEAD":
+            await self.rest(scope, receive, send)
+            return
+        asked = {**scope, "method": "GET"}
+
+        async def send_head(message: Message) -> None:
+            scope["route"] = asked.get("route")  # the edge counts it by that
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        await self.rest(asked, receive, send_head)
 
     def find(self, path: str) -> tuple[dict[str, Door], str, str] | None:
         """The doors at an address by method, the row's id, or a slug, in it, and the number behind that.
@@ -144,40 +159,64 @@ class Api:
         return (methods, row_id, number) if methods else None
 
     async def answer(self, call: Call, methods: dict[str, Door]) -> Answer:
-        """Open the door, or say why not."""
+        """Open the door, or say why not; either way with what is left of the caller's quota, once it is known."""
         try:
             door = methods.get("GET" if call.method == "HEAD" else call.method)
             if door is None:
-                allowed = ", ".join(sorted(methods))
-                raise MethodNotAllowed(allowed=allowed, headers={"Allow": allowed})
+                return refuse_method(call, methods)
             call.scope["template"] = door.path
-            return await self.enter(call, door)
+            answer = await self.enter(call, door)
         except Problem as problem:
-            return refused(call, problem)
+            answer = refused(call, problem)
         except asyncio.CancelledError:
             raise
         except Exception as error:
-            return refused(call, explained(call, error))
+            answer = refused(call, explained(call, error))
+        for name, value in call.metered.items():
+            answer.headers.setdefault(name, value)
+        return answer
 
     async def enter(self, call: Call, door: Door) -> Answer:
         """Who calls, within their limits, through a door that is open to them."""
         try:
             call.actor = await self.server.identity.identify(call)
         except Problem:
-            meter(self.server, call, door)
+            call.metered = meter(self.server, call, door)
             raise
-        metered = meter(self.server, call, door)
+        call.metered = meter(self.server, call, door)
         if not door.open_to(call.actor, None):
             raise Denied if call.actor.signed_in else Unauthenticated
         if call.actor.signed_in and not call.actor.can(door.permission):
-            raise Denied
-        if call.row_id and "{slug}" not in door.path:
-            call.row_id = as_id(call.row_id) or ""
-            if not call.row_id:
-                raise NotFound
-        answer = await door.handle(call)
-        answer.headers.update(metered)
-        return answer
+            raise Denied(headers=lacking(call.actor, door.permission))
+        if door.method != "GET":
+            call.refuse_others(door.asked)
+        call.row_id = id_of(call, door)
+        return await door.handle(call)
+
+
+def id_of(call: Call, door: Door) -> str:
+    """The row's id in the address as we write ids, or its slug as it is. Raises `NotFound` for what can be no id."""
+    if not call.row_id or "{slug}" in door.path:
+        return call.row_id
+    if (found := as_id(call.row_id)) is None:
+        raise NotFound
+    return found
+
+
+def refuse_method(call: Call, methods: Mapping[str, Door]) -> Answer:
+    """What an address answers to other methods: OPTIONS is told those that it knows, any other is refused with them."""
+    id_of(call, next(iter(methods.values())))
+    allowed = ", ".join(sorted({*methods, "OPTIONS", *(["HEAD"] if "GET" in methods else [])}))
+    if call.method == "OPTIONS":
+        return Answer(204, headers={"Allow": allowed})
+    return refused(call, MethodNotAllowed(allowed=allowed, headers={"Allow": allowed}))
+
+
+def lacking(actor: Actor, permission: str) -> dict[str, str]:
+    """What tells the user of an API key which permission their person holds, and the key does not (RFC 6750, 3.1)."""
+    if actor.narrowed is None or not covers(actor.permissions, permission):
+        return {}
+    return {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{permission}"'}
 
 
 def meter(server: Server, call: Call, door: Door) -> dict[str, str]:

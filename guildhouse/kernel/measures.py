@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from guildhouse.kernel.errors import BadRequest
+from guildhouse.kernel.errors import BadRequest, Reason
 from guildhouse.kernel.filters import Condition, WrongFilterValue, number
 from guildhouse.kernel.resource import Measure, Resource
 
@@ -66,5 +66,5 @@ def amount(name: str, text: str, factor: float) -> float:
     """An amount in the unit of the rows, to two decimals as they are."""
     value = number(name, text)
     if not 0 <= value <= MOST:
-        raise WrongFilterValue(name=name, why=f"it takes an amount from 0 to {MOST:.0f}")
+        raise WrongFilterValue(name=name, why=Reason("it takes an amount from 0 to {most}", most=f"{MOST:.0f}"))
     return round(value * factor, 2)

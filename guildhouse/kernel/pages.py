@@ -1,6 +1,7 @@
 """Pages: order, limit and keyset cursors. A cursor is opaque, authenticated, and bound to the query it came from."""
 
 import hmac
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from guildhouse.kernel.resource import Resource
 DEFAULT_LIMIT = 50
 MOST = 200
 TAG_BYTES = 12
+WHOLE = re.compile(r"[0-9]{1,100}")
 
 
 class UnknownSort(BadRequest):
@@ -59,7 +61,7 @@ def parse_limit(text: str | None, usual: int = DEFAULT_LIMIT, most: int = MOST) 
     """The number of rows of a page, the `usual` one where none is asked for, coerced down to the most."""
     if text is None:
         return usual
-    if not text.isascii() or not text.isdigit() or not 1 <= len(text) <= 9 or int(text) < 1:
+    if not WHOLE.fullmatch(text) or not text.strip("0"):
         raise WrongLimit
     return min(int(text), most)
 

@@ -14,6 +14,7 @@ from guildhouse.kernel.errors import (
     InternalError,
     Invalid,
     Problem,
+    Reason,
     Unavailable,
 )
 from guildhouse.kernel.i18n import ENGLISH, translated
@@ -42,7 +43,7 @@ def body_of(problem: Problem, language: str, request_id: str, instance: str | No
         "type": f"/docs/errors/{code}",
         "title": translated("titles", code, language) or problem.title(),
         "status": problem.status,
-        "detail": problem.detail(translated("problems", code, language)),
+        "detail": told(problem, language),
         "instance": instance,
         "code": code,
         "errors": [fault_body(fault, language) for fault in problem.faults],
@@ -52,6 +53,24 @@ def body_of(problem: Problem, language: str, request_id: str, instance: str | No
     return body
 
 
+def told(problem: Problem, language: str) -> str:
+    """The message, in the reader's language as far as there is a translation."""
+    template = translated("problems", problem.code(), language)
+    return template.format_map(said(problem.values, language)) if template else problem.detail()
+
+
+def said(values: Mapping[str, object], language: str) -> Filled:
+    """The values of a translated message: words among them are translated, too."""
+    return Filled({name: in_words(each, language) if isinstance(each, str) else each for name, each in values.items()})
+
+
+def in_words(text: str, language: str) -> str:
+    """Words within a message in the reader's language; what has no translation, such as a name, as it is."""
+    if isinstance(text, Reason):
+        return (translated("reasons", text.template, language) or text.template).format_map(Filled(text.values))
+    return translated("reasons", text, language) or text
+
+
 def fault_body(fault: Fault, language: str) -> Mapping[str, str]:
     """One fault, in the reader's language where there is a translation of its kind, or of the problem that it was."""
     told = [translated(section, fault.code, language) for section in ("faults", "problems")]
@@ -59,7 +78,7 @@ def fault_body(fault: Fault, language: str) -> Mapping[str, str]:
     return {
         "pointer": fault.pointer,
         "code": fault.code,
-        "detail": detail.format_map(Filled(fault.values)) if detail else fault.detail,
+        "detail": detail.format_map(said(fault.values, language)) if detail else fault.detail,
     }
 
 

@@ -1,10 +1,11 @@
 """A request at a door: what was asked, by whom, and the parsed pieces that every door needs."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from guildhouse.kernel.server import Server
 
 S = TypeVar("S", bound=BaseModel)
+WRITABLE = 250  # levels that JSON may nest and be written
+# One preference with its parameters: up to a comma that is in no quotes.
+PREFERENCE = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+')
 
 
 class WrongJson(BadRequest):
@@ -37,7 +41,8 @@ class WrongParameter(BadRequest):
 class Call:
     """One request. `actor` is set once the caller is known; `row_id` when the address names a row.
 
-    `number` is what the address names one thing of that row by, as it was sent.
+    `number` is what the address names one thing of that row by, as it was sent. `metered` are the headers that tell what
+    is left of the caller's quota.
     """
 
     server: "Server"
@@ -48,6 +53,7 @@ class Call:
     row_id: str = ""
     number: str = ""
     raw_body: bytes | None = None
+    metered: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def method(self) -> str:
@@ -56,8 +62,12 @@ class Call:
 
     @cached_property
     def headers(self) -> dict[bytes, bytes]:
-        """Request headers by lower-case name."""
-        return dict(self.scope["headers"])
+        """Request headers by lower-case name. One that comes in several lines is one list (RFC 9110, 5.3)."""
+        lines: Sequence[tuple[bytes, bytes]] = self.scope["headers"]
+        found = dict(lines)
+        if len(found) < len(lines):
+            return {name: b", ".join([value for each, value in lines if each == name]) for name in found}
+        return found
 
     def header(self, name: str) -> str | None:
         """One header as text, or None."""
@@ -113,9 +123,12 @@ class Call:
 
     @cached_property
     def prefer(self) -> Mapping[str, str]:
-        """The preferences of RFC 7240: `Prefer: tx=rollback, count=exact`."""
-        terms = (self.header("prefer") or "").split(",")
-        return {name.strip().lower(): value.strip().strip('"') for name, _, value in (t.partition("=") for t in terms)}
+        """The preferences of RFC 7240: `Prefer: tx=rollback, count=exact`. Of one that comes twice, the first counts."""
+        found: dict[str, str] = {}
+        for term in PREFERENCE.findall(self.header("prefer") or ""):
+            name, _, value = term.partition(";")[0].partition("=")
+            found.setdefault(name.strip().lower(), value.strip().strip('"'))
+        return found
 
     @cached_property
     def language(self) -> str:
@@ -124,12 +137,9 @@ class Call:
 
     def note(self) -> Note:
         """What the log will say of this request's writes."""
-        reason = self.header("change-reason")
-        return Note(
-            actor=self.actor.id,
-            request_id=self.request_id,
-            reason=unquote(reason)[:500].replace("\0", "") if reason else None,
-        )
+        reason = self.headers.get(b"change-reason")
+        said = in_any_script(unquote_to_bytes(reason))[:500].replace("\0", "") if reason else None
+        return Note(actor=self.actor.id, request_id=self.request_id, reason=said or None)
 
     async def body(self) -> bytes:
         """The whole body; raises `TooLarge` before it is all read."""
@@ -173,6 +183,14 @@ class Call:
         return conform(shape, {} if optional and not await self.body() else await self.json())
 
 
+def in_any_script(raw: bytes) -> str:
+    """The text of a header that people write: UTF-8, percent-encoded or as it is; else Latin-1, as headers once were."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
 def parse_json(raw: bytes) -> Any:
     """JSON as PostgreSQL and every client can hold it: no NaN, Infinity, lone surrogates, NUL, or bottomless nesting."""
     try:
@@ -181,16 +199,32 @@ def parse_json(raw: bytes) -> Any:
         raise WrongJson(why=str(error).partition(":")[0]) from error
     if b"\\u0000" in raw and holds_nul(value):
         raise WrongJson(why="a string holds a NUL character")
+    if raw.count(b"{") + raw.count(b"[") > WRITABLE and not is_writable(value):
+        raise WrongJson(why="depth limit exceeded")
     return value
 
 
+def is_writable(value: Any) -> bool:
+    """Whether a JSON value can be written again: what is read may nest deeper than what is written."""
+    try:
+        orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return False
+    return True
+
+
 def holds_nul(value: Any) -> bool:
-    """Whether a NUL is anywhere in the text of a JSON value."""
-    if isinstance(value, str):
-        return "\0" in value
-    if isinstance(value, dict):
-        return any("\0" in key or holds_nul(each) for key, each in value.items())
-    return isinstance(value, list) and any(holds_nul(each) for each in value)
+    """Whether a NUL is anywhere in the text of a JSON value, however deep."""
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, str) and "\0" in each:
+            return True
+        if isinstance(each, dict):
+            waiting += [*each, *each.values()]
+        elif isinstance(each, list):
+            waiting += each
+    return False
 
 
 def conform(shape: type[S], value: Any) -> S:
@@ -226,4 +260,7 @@ def holds_shape(kind: Any) -> bool:
 def fault_of(error: Any) -> Fault:
     """One of pydantic's errors as ours."""
     pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in error["loc"])
-    return Fault(pointer[:200], error["type"].replace("_", "-"), error["msg"], error.get("ctx", {}))
+    values = dict(error.get("ctx", {}))
+    if "expected" in values:  # a list that is right in any language
+        values["expected"] = str(values["expected"]).replace(" or ", ", ")
+    return Fault(pointer[:200], error["type"].replace("_", "-"), error["msg"], values)

@@ -26,6 +26,10 @@ ERASED = """SELECT resource, array_agg(DISTINCT row_id) AS row_ids FROM changes
     WHERE xid = pg_current_xact_id() AND verb = 'erased' GROUP BY resource"""
 
 
+class FieldNotYours(Denied):
+    """Here it is not for you to change: {fields}."""
+
+
 class NotInTrash(Conflict):
     """Only a removed row can be restored or purged; this one is not in the trash."""
 
@@ -126,6 +130,8 @@ async def judge_change(
 ) -> R | None:
     """The row that a change would make, allowed by its declaration, or None where nothing would differ."""
     permit(ctx, may, before, verb)
+    if verb is None and resource.shapes.audience:
+        refuse_guesses(ctx, resource, before, values)
     was = before.__dict__
     if all(was[name] == value for name, value in values.items()):
         return None
@@ -134,6 +140,16 @@ async def judge_change(
         after.__dict__.update(await resource.shapes.derive(ctx, before, after))
     await judged(ctx, resource, before, after)
     return after if any(after.__dict__[name] != was[name] for name in resource.columns) else None
+
+
+def refuse_guesses(ctx: Context, resource: Resource[R], row: R, values: Mapping[str, Any]) -> None:
+    """Raise where a plain write sets a field that is for other eyes, also to what it has: else one could guess that.
+
+    A field that is for nobody's eyes has nothing to guess.
+    """
+    audiences = {name: set(resource.shapes.audience[name](row)) for name in values if name in resource.shapes.audience}
+    if foreign := [name for name, eyes in audiences.items() if eyes and eyes.isdisjoint(ctx.actor.scopes)]:
+        raise FieldNotYours(fields=", ".join(foreign))
 
 
 async def judged(ctx: Context, resource: Resource[R], before: R | None, after: R) -> R:

@@ -8,7 +8,7 @@ import asyncpg
 from guildhouse.kernel import idempotency, store
 from guildhouse.kernel.answer import Answer
 from guildhouse.kernel.context import Context
-from guildhouse.kernel.errors import BadRequest, Denied, Fault, NotFound, PreconditionFailed, raise_if
+from guildhouse.kernel.errors import BadRequest, Denied, Fault, NotFound, PreconditionFailed, Reason, raise_if
 from guildhouse.kernel.etag import check_match, row_etag
 from guildhouse.kernel.formats import dumps
 from guildhouse.kernel.log import changes
@@ -109,7 +109,7 @@ async def create_row(call: Call, resource: Resource[Any]) -> Answer:
             row = await store.create(ctx, resource, values)
         except asyncpg.UniqueViolationError as error:
             if call.header("if-none-match") == "*":
-                raise PreconditionFailed(version="an existing one") from error
+                raise PreconditionFailed(version=Reason("1 or a later one")) from error
             raise
         answer = row_answer(call, ctx, resource, row, 201)
         answer.headers["Location"] = f"/v1/{resource.path}/{row.id}"

@@ -5,17 +5,18 @@ from typing import Literal
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Uuid, bindparam, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
+from guildhouse.accounts.person import Person, people
 from guildhouse.kernel import store
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import Connection, fetch
-from guildhouse.kernel.errors import Conflict, Denied
+from guildhouse.kernel.errors import Conflict, Denied, invalid
 from guildhouse.kernel.manifest import Grant
 from guildhouse.kernel.may import is_person, nobody
 from guildhouse.kernel.resource import Find, Keep, May, Resource, Shapes, Verb
 from guildhouse.kernel.row import Row
 from guildhouse.kernel.scopes import scope
-from guildhouse.kernel.shapes import ReadShape, Shape
-from guildhouse.organizations.organization import organizations
+from guildhouse.kernel.shapes import Id, ReadShape, Shape
+from guildhouse.organizations.organization import Organization, approves, organizations
 from guildhouse.organizations.teams import in_organization, members, owners, scopes_of_role
 
 Role = Literal["viewer", "interviewer", "recruiter", "owner"]
@@ -23,6 +24,10 @@ Role = Literal["viewer", "interviewer", "recruiter", "owner"]
 
 class LastOwner(Conflict):
     """This is the organization's only owner. Make somebody else an owner first."""
+
+
+class OwnerStands(Conflict):
+    """This organization has an owner who can act: owners make other owners themselves."""
 
 
 class NotBackByYourself(Denied):
@@ -65,15 +70,34 @@ class Read(ReadShape):
     role: str
 
 
+class NewOwner(Shape):
+    """Who is to own the organization."""
+
+    person_id: Id
+
+
 class NewMembershipRole(Shape):
     """The role to give."""
 
     role: Role
 
 
-OWNERS_LEFT = select(func.count()).where(
+# Those who can act: the membership of somebody whose account is suspended, or in the trash, is there and helps nobody.
+OTHER_OWNERS = (
+    select(func.count(Membership.id))
+    .join(Person, Person.id == Membership.person_id)
+    .where(
+        Membership.organization_id == bindparam("organization_id"),
+        Membership.id.is_distinct_from(bindparam("own")),
+        Membership.role == "owner",
+        Membership.deleted_at.is_(None),
+        Person.status == "active",
+        Person.deleted_at.is_(None),
+    )
+)
+OF_PERSON = select(Membership).where(
     Membership.organization_id == bindparam("organization_id"),
-    Membership.role == "owner",
+    Membership.person_id == bindparam("person_id"),
     Membership.deleted_at.is_(None),
 )
 
@@ -84,7 +108,7 @@ async def an_owner_stays(ctx: Context, before: Membership | None, after: Members
         return
     # The organization's row is the lock: of two owners who leave at once, the second one counts after the first.
     await ctx.find(organizations, before.organization_id, lock=True)
-    if await ctx.value(OWNERS_LEFT, organization_id=before.organization_id) <= 1:
+    if not await ctx.value(OTHER_OWNERS, organization_id=before.organization_id, own=before.id):
         raise LastOwner
 
 
@@ -123,7 +147,23 @@ async def assign_role(ctx: Context, row: Membership, body: NewMembershipRole) ->
     return await store.change(ctx, memberships, row, {"role": body.role}, verb="role_assigned")
 
 
-verbs = (Verb(memberships, assign_role, may=is_owner),)
+async def appoint_owner(ctx: Context, row: Organization, body: NewOwner) -> Organization:
+    """Make somebody the owner of an organization that has none who can act, as when the last one's account is gone."""
+    await ctx.find(organizations, row.id, lock=True)
+    if await ctx.value(OTHER_OWNERS, organization_id=row.id, own=None):
+        raise OwnerStands
+    person = await ctx.find(people, body.person_id)
+    if person is None or person.status != "active":
+        raise invalid("/person_id", "not-found", "nobody with an active account has this id")
+    place = {"organization_id": row.id, "person_id": person.id}
+    if found := await ctx.all(OF_PERSON, **place):
+        await store.change(ctx, memberships, Membership.of(found[0]), {"role": "owner"}, verb="role_assigned")
+    else:
+        await store.create(ctx, memberships, {**place, "role": "owner"}, verb="joined")
+    return row
+
+
+verbs = (Verb(memberships, assign_role, may=is_owner), Verb(organizations, appoint_owner, may=approves))
 
 ROLES_OF = select(Membership.organization_id, Membership.role).where(
     Membership.person_id == bindparam("person_id"), Membership.deleted_at.is_(None)

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from guildhouse.accounts.roles import ADDED, NOUNS_OF_ROLES
 from guildhouse.accounts.secrets import new_key
+from guildhouse.app import HOUSE
+from guildhouse.kernel.http import doors_of
 from tests.cast import Caller, Cast, client_of
 from tests.contracts.conftest import settled
 from tests.organizations.scenes import refusal
@@ -155,3 +158,27 @@ async def test_the_person_the_secret_and_the_use_are_not_the_clients_to_say(cast
     made = await cast.ada.made("/v1/api-keys", {"name": "k"})
     refused = await cast.ada.patch(f"/v1/api-keys/{made['id']}", {"permissions": ["*"]})
     assert refusal(refused) == (400, "unknown-fields")
+
+
+@pytest.mark.parametrize("wrong", ["job.read", "application.*", "jbos.write"])
+async def test_a_permission_of_a_noun_that_is_none_is_refused_with_those_that_are(cast: Cast, wrong: str) -> None:
+    refused = await cast.ada.post("/v1/api-keys", {"name": "k", "permissions": ["jobs.read", wrong]})
+    assert refusal(refused) == (422, "invalid")
+    [fault] = refused.json()["errors"]
+    assert (fault["pointer"], fault["code"]) == ("/permissions/1", "unknown-noun")
+    assert " jobs," in fault["detail"] and " metrics," in fault["detail"]
+
+
+def test_every_permission_that_anything_asks_for_can_be_given_to_a_key() -> None:
+    asked = {door.permission for door in doors_of(HOUSE)} | {each for given in ADDED.values() for each in given}
+    nouns = {"*", *HOUSE.resources, *NOUNS_OF_ROLES}
+    assert {each.partition(".")[0] for each in asked} <= nouns
+
+
+async def test_a_narrow_key_brings_no_wider_key_back(cast: Cast) -> None:
+    wide = await cast.ada.made("/v1/api-keys", {"name": "wide", "permissions": ["*"]})
+    await cast.ada.delete(f"/v1/api-keys/{wide['id']}")
+    narrow = await by_key(cast, cast.ada, "api_keys.*")
+    for way in ("restore", "undo"):
+        assert refusal(await narrow.post(f"/v1/api-keys/{wide['id']}/{way}", {})) == (403, "key-too-wide")
+    assert (await cast.ada.post(f"/v1/api-keys/{wide['id']}/restore", {})).status_code == 200

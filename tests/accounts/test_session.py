@@ -5,6 +5,7 @@ import pytest
 from guildhouse.accounts import session
 from guildhouse.accounts.secrets import hash_token
 from tests.cast import Caller, Cast, client_of
+from tests.organizations.scenes import refusal
 
 pytestmark = pytest.mark.anyio
 PASSWORD = "correct horse battery staple"
@@ -85,3 +86,16 @@ async def test_secrets_never_enter_the_log(cast: Cast) -> None:
     assert hash_token(tokens["refresh_token"]) not in logged
     assert "argon2" not in logged
     assert session.DAYS == 30
+
+
+@pytest.mark.parametrize("way", ["restore", "undo"])
+async def test_a_session_that_has_ended_does_not_come_back(cast: Cast, way: str) -> None:
+    account = await registered(cast)
+    stolen, own = await sign_in(cast, account["email"]), await sign_in(cast, account["email"])
+    eve = with_token(cast, own)
+    await eve.delete(f"/v1/sessions/{stolen['id']}")
+    refused = await eve.post(f"/v1/sessions/{stolen['id']}/{way}", {})
+    assert refusal(refused) == (409, "ended-for-good")
+    assert (await with_token(cast, stolen).get("/v1/sessions")).status_code == 401
+    refreshed = await cast.nobody.post("/v1/sessions:refresh", {"refresh_token": stolen["refresh_token"]})
+    assert refusal(refreshed) == (401, "session-over")

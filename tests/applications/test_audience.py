@@ -134,6 +134,32 @@ async def test_the_applicant_does_not_write_the_teams_fields(cast: Cast, field: 
     assert refusal(await scene.eve.post(at(application, "rate"), {"rating": 5})) == (403, "denied")
 
 
+@pytest.mark.parametrize("field", list(PRIVATE))
+async def test_the_team_does_not_learn_by_guessing_what_the_applicant_has_written(cast: Cast, field: str) -> None:
+    scene = await opening(cast)
+    known = await scene.submitted(**PRIVATE)
+    answers = [await cast.ada.patch(at(known), {field: guess}) for guess in (PRIVATE[field], None)]
+    assert [refusal(each) for each in answers] == [(403, "field-not-yours")] * 2
+    ops = [{"op": "change", "id": known["id"], "data": {field: guess}} for guess in (PRIVATE[field], None)]
+    told = (await cast.ada.made("/v1/applications:batch", {"ops": ops}))["results"]
+    assert {each["problem"]["code"] for each in told} == {"field-not-yours"}
+
+
+@pytest.mark.parametrize("field", list(TEAMS))
+async def test_the_applicant_does_not_learn_by_guessing_what_the_team_has_written(cast: Cast, field: str) -> None:
+    scene = await opening(cast)
+    application = await scene.submitted()
+    await cast.ada.patch(at(application), TEAMS)
+    answers = [await scene.eve.patch(at(application), {field: guess}) for guess in (TEAMS[field], None)]
+    assert [refusal(each) for each in answers] == [(403, "field-not-yours")] * 2
+
+
+async def test_fields_that_are_for_nobody_may_be_repeated_as_empty(cast: Cast) -> None:
+    scene = await opening(cast)
+    row = await tracker(scene)
+    assert (await scene.eve.patch(at(row), {"rating": None, "source": "a friend"})).json()["source"] == "a friend"
+
+
 async def tracker(scene: Opening) -> Body:
     job = await scene.eve.made("/v1/jobs", {"title": "Lighthouse keeper"})
     return await scene.eve.made("/v1/applications", {"job_id": job["id"]})

@@ -2,8 +2,10 @@
 
 import ast
 import re
+from typing import get_args
 
 import pytest
+from pydantic_core.core_schema import ErrorType
 
 from guildhouse import app
 from guildhouse.config import Config
@@ -63,6 +65,58 @@ def test_every_problem_has_a_message_in_every_language(kind: type[Problem]) -> N
         message = catalogue(language)["problems"].get(kind.code())
         assert message, f"{kind.code()} has no message in {language}"
         assert set(re.findall(r"{(\w+)}", message)) == wanted, kind.code()
+
+
+def reasons() -> set[str]:
+    """What is said within messages: the words that a `why` is given, and all that are a `Reason`."""
+    found: set[str] = set()
+    for path in files():
+        for call in (node for node in ast.walk(tree(path)) if isinstance(node, ast.Call)):
+            name = getattr(call.func, "id", getattr(call.func, "attr", ""))
+            said = [each.value for each in call.keywords if each.arg == "why" and name[:1].isupper()]
+            said += call.args[:1] if name in ("Reason", "unavailable") else []
+            assert not any(isinstance(each, ast.JoinedStr) for each in said), f"{path.name}:{call.lineno}: a Reason"
+            found |= {each.value for each in said if isinstance(each, ast.Constant)}
+    return found
+
+
+def test_every_reason_is_translated_with_the_same_places() -> None:
+    found = reasons()
+    assert "it takes a number" in found and "the disk is full" in found
+    for language in LANGUAGES[1:]:
+        known = catalogue(language)["reasons"]
+        assert found - known.keys() <= {"behind"}  # of a problem whose own message has no place for it
+        for text, told in known.items():
+            assert set(re.findall(r"{(\w+)}", told)) == set(re.findall(r"{(\w+)}", text)), text
+
+
+# Faults that pydantic finds in what no body here is made of: calls, classes, sets that do not change.
+NOT_IN_JSON = re.compile(
+    r"argument|frozen|instance|subclass|callable|dataclass|attribute|python|sentinel|ellipsis|fraction|complex|deque|counter|"
+    r"ordered-dict|named-tuple|iteration|hashable|factory|depth-exceeded"
+)
+
+
+def fault_codes() -> set[str]:
+    """Every code of a fault that the product makes itself, or has pydantic find."""
+    found = {kind.replace("_", "-") for kind in get_args(ErrorType)}
+    found = {code for code in found if not NOT_IN_JSON.search(code)}
+    for path in files():
+        for call in (node for node in ast.walk(tree(path)) if isinstance(node, ast.Call)):
+            name = getattr(call.func, "id", getattr(call.func, "attr", ""))
+            place = {"Fault": 1, "invalid": 1, "PydanticCustomError": 0}.get(name, len(call.args))
+            said = call.args[place] if place < len(call.args) else None
+            if isinstance(said, ast.Constant) and "locating" not in path.name:  # there a Fault is a break in the ground
+                found.add(str(said.value).replace("_", "-"))
+    return found
+
+
+def test_every_fault_is_translated_and_no_translation_is_left_over() -> None:
+    found = fault_codes()
+    assert {"missing", "in-the-past", "unknown-noun", "web-address"} <= found
+    for language in LANGUAGES[1:]:
+        known = catalogue(language)
+        assert sorted(found - {*known["faults"], *known["problems"]}) == []
 
 
 def test_codes_are_unique() -> None:

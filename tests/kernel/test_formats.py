@@ -45,13 +45,35 @@ PAGE = {"next": None, "prev": None, "has_more": False, "limit": 50}
         ("application/vnd.msgpack;q=0.9, application/json;q=0.8", MSGPACK),
         ("text/*", CSV),
         ("application/json;q=nonsense, text/csv;q=0.1", CSV),
+        ("application/json;q=0, */*", NDJSON),
+        ("*/*, application/json;q=0, application/x-ndjson;q=0", CSV),
+        ("application/json;q=0, application/*;q=0.5, text/csv;q=0.1", NDJSON),
+        ("text/html, image/gif, *; q=.2, */*; q=.2", JSON),
+        ("*", JSON),
+        ("image/*, application/*;q=0.1", JSON),
     ],
 )
 def test_the_most_wanted_of_the_offered_formats_is_chosen(accept: str | None, format_: str) -> None:
     assert choose_format(accept, None, LIST_FORMATS) == format_
 
 
-@pytest.mark.parametrize("accept", ["image/png", "application/json;q=0", "text/html", ""])
+MEDIA = st.sampled_from(["*/*", "*", "application/*", "text/*", "image/png", "text/csv", "application/json", "a b", ""])
+TERMS = st.lists(st.tuples(MEDIA, st.sampled_from(["", ";q=0", ";q=0.5", ";q=1;x=y", "; q=x"])), max_size=5)
+
+
+@given(TERMS, st.sampled_from([LIST_FORMATS, ROW_FORMATS]))
+def test_no_format_is_chosen_that_was_refused_by_its_own_name(
+    terms: list[tuple[str, str]], offered: tuple[str, ...]
+) -> None:
+    accept = ", ".join(media + weight for media, weight in terms)
+    with suppress(NotAcceptable):
+        chosen = choose_format(accept, None, offered)
+        assert chosen in offered
+        names = {JSON: "application/json", CSV: "text/csv"}
+        assert (names.get(chosen), ";q=0") not in terms
+
+
+@pytest.mark.parametrize("accept", ["image/png", "application/json;q=0", "text/html", "", "image/*", "*/*;q=0", "*x"])
 def test_where_nothing_fits_it_is_said_what_there_is(accept: str) -> None:
     with pytest.raises(NotAcceptable) as caught:
         choose_format(accept, None, LIST_FORMATS)

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from guildhouse.kernel import history as history_module
 from guildhouse.kernel.db import Note
 from guildhouse.kernel.log import changes
+from tests.applications.hiring_scenes import at, opening
 from tests.cast import Caller, Cast
 from tests.contracts.conftest import settled
 from tests.jobs.openings import hiring, posted, tracked
@@ -63,9 +65,78 @@ async def test_the_position_that_a_write_answers_with_is_a_time_too(cast: Cast) 
     job = await tracked(cast.ada, title="One")
     path = f"/v1/jobs/{job['id']}"
     position = (await cast.ada.patch(path, {"title": "Two"})).headers["log-position"]
-    await cast.server.tail.wait_for(position)
+    assert (await cast.ada.get(f"{path}?as_of={position}")).json()["title"] == "Two"
     await heard(cast, await cast.ada.patch(path, {"title": "Three"}))
     assert (await cast.ada.get(f"{path}?as_of={position}")).json()["title"] == "Two"
+
+
+async def test_a_position_that_the_log_has_not_come_to_is_no_past(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, _ = await retitled(cast, "One")
+    waited: list[str] = []
+
+    async def at_once(position: Any) -> bool:
+        waited.append(str(position))
+        return False
+
+    monkeypatch.setattr(cast.server.tail, "wait_for", at_once)
+    position = f"{cast.server.tail.epoch}.x999999999"
+    for asked in (f"{path}?as_of={position}", f"{path}/history"):
+        refused = await cast.ada.get(asked, **({} if "as_of" in asked else {"wait-for": position}))
+        assert refusal(refused) == (503, "position-not-reached")
+    assert waited == [position, position]
+
+
+async def test_a_history_goes_on_page_after_page_to_its_first_change(cast: Cast) -> None:
+    path, _ = await retitled(cast, *"ABCDE")
+    found, cursor = [], ""
+    while True:
+        answer = await cast.ada.get(f"{path}/history?limit=2{cursor}")
+        body = answer.json()
+        found += [each["version"] for each in body["data"]]
+        assert body["page"]["has_more"] == (body["page"]["next"] is not None) == ("link" in answer.headers)
+        if not body["page"]["next"]:
+            break
+        assert answer.headers["link"] == f'<{path}/history?limit=2&cursor={body["page"]["next"]}>; rel="next"'
+        cursor = f"&cursor={body['page']['next']}"
+    assert found == [5, 4, 3, 2, 1]
+    whole = (await cast.ada.get(f"{path}/history")).json()
+    assert [each["version"] for each in whole["data"]] == found
+    assert whole["page"] == {"next": None, "has_more": False, "limit": 200}
+
+
+async def test_a_page_of_a_history_is_full_though_some_changes_are_for_other_eyes(cast: Cast) -> None:
+    scene = await opening(cast)
+    application = await scene.submitted()
+    for n in range(1, 5):
+        await cast.ada.patch(at(application), {"rating": n})
+    first = (await scene.eve.get(f"{at(application)}/history?limit=1")).json()
+    assert [each["event"] for each in first["data"]] == ["application.created"]
+    assert first["page"]["next"] is None
+
+
+async def test_a_cursor_of_a_history_is_good_for_that_row_and_limit_only(cast: Cast) -> None:
+    path, _ = await retitled(cast, "One", "Two")
+    other, _ = await retitled(cast, "Three", "Four")
+    cursor = (await cast.ada.get(f"{path}/history?limit=1")).json()["page"]["next"]
+    for wrong in (f"{other}/history?limit=1&cursor={cursor}", f"{path}/history?limit=2&cursor={cursor}"):
+        assert refusal(await cast.ada.get(wrong)) == (400, "cursor-mismatch")
+    of_list = (await cast.ada.get("/v1/jobs?limit=1")).json()["page"]["next"]
+    assert refusal(await cast.ada.get(f"{path}/history?limit=1&cursor={of_list}")) == (400, "cursor-mismatch")
+
+
+async def test_a_long_history_is_told_past_what_is_read_at_once(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history_module, "MOST", 2)
+    path, _ = await retitled(cast, *"ABCDEFG")
+    cursor = (await cast.ada.get(f"{path}/history?limit=3")).json()["page"]["next"]
+    rest = (await cast.ada.get(f"{path}/history?limit=3&cursor={cursor}")).json()
+    assert [each["version"] for each in rest["data"]] == [4, 3, 2]
+
+
+async def test_an_undo_is_refused_where_the_row_has_moved_on(cast: Cast) -> None:
+    path, _ = await retitled(cast, "One", "Two")
+    stale = await cast.ada.post(f"{path}/undo", {}, if_match='"1"')
+    assert refusal(stale) == (412, "precondition-failed")
+    assert (await cast.ada.post(f"{path}/undo", {}, if_match='"2"')).json()["title"] == "One"
 
 
 async def test_nobody_sees_a_row_as_it_was_before_they_could_see_it(cast: Cast) -> None:
@@ -167,30 +238,30 @@ async def test_a_hidden_column_cannot_be_taken_back(cast: Cast) -> None:
 
 async def test_fields_of_other_audiences_are_in_no_history(cast: Cast) -> None:
     path = f"/v1/people/{cast.ada.id}"
-    await cast.ada.patch(path, {"phone": "111"})
-    await cast.ada.patch(path, {"phone": "222", "city": "Tainan"})
+    await cast.ada.patch(path, {"phone": "+111"})
+    await cast.ada.patch(path, {"phone": "+222", "city": "Tainan"})
     moderator = await cast.join("Mona", "moderator")
     assert "phone" not in str(await history(moderator, path))
-    assert "222" in str(await history(cast.ada, path))
+    assert "+222" in str(await history(cast.ada, path))
     assert (await moderator.get(f"{path}?as_of=2")).json()["phone"] is None
-    assert (await cast.ada.get(f"{path}?as_of=2")).json()["phone"] == "111"
+    assert (await cast.ada.get(f"{path}?as_of=2")).json()["phone"] == "+111"
 
 
 async def test_what_was_hidden_then_stays_hidden_when_the_audience_grows(cast: Cast) -> None:
     path = f"/v1/people/{cast.ada.id}"
-    for body in ({"phone": "111"}, {"phone": "222"}, {"audience": {"phone": "members"}}, {"phone": "333"}):
+    for body in ({"phone": "+111"}, {"phone": "+222"}, {"audience": {"phone": "members"}}, {"phone": "+333"}):
         await cast.ada.patch(path, body)
     moderator = await cast.join("Mona", "moderator")
     told = str(await history(moderator, path))
-    assert ("111" in told, "333" in told) == (False, True)
+    assert ("+111" in told, "+333" in told) == (False, True)
 
 
 async def test_what_is_hidden_now_is_hidden_in_the_past(cast: Cast) -> None:
     path = f"/v1/people/{cast.ada.id}"
-    for body in ({"audience": {"phone": "members"}}, {"phone": "111"}, {"audience": {"phone": "me"}}):
+    for body in ({"audience": {"phone": "members"}}, {"phone": "+111"}, {"audience": {"phone": "me"}}):
         await cast.ada.patch(path, body)
     moderator = await cast.join("Mona", "moderator")
-    assert "111" not in str(await history(moderator, path))
+    assert "+111" not in str(await history(moderator, path))
     assert (await moderator.get(f"{path}?as_of=3")).json()["phone"] is None
 
 

@@ -1,5 +1,7 @@
 """From an address to a door, and what stands between them."""
 
+from typing import Any
+
 import pytest
 
 from guildhouse.app import HOUSE
@@ -44,7 +46,81 @@ async def test_an_id_is_read_in_any_case(cast: Cast) -> None:
 async def test_a_wrong_method_is_told_the_right_ones(cast: Cast) -> None:
     refused = await cast.ada.call("PUT", "/v1/reminders", BODY)
     assert refusal(refused) == (405, "method-not-allowed")
-    assert refused.headers["allow"] == "GET, POST"
+    assert refused.headers["allow"] == "GET, HEAD, OPTIONS, POST"
+    assert "GET, HEAD, OPTIONS, POST" in refused.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/v1/reminders", "GET, HEAD, OPTIONS, POST"),
+        (f"/v1/reminders/{UNKNOWN}", "DELETE, GET, HEAD, OPTIONS, PATCH"),
+        (f"/v1/reminders/{UNKNOWN}/complete", "OPTIONS, POST"),
+        ("/v1/reminders:batch", "OPTIONS, POST"),
+    ],
+)
+async def test_options_tells_the_methods_to_anybody(cast: Cast, path: str, methods: str) -> None:
+    told = await cast.nobody.call("OPTIONS", path)
+    assert (told.status_code, told.content, told.headers["allow"]) == (204, b"", methods)
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready", "/metrics", "/docs", "/openapi.json", "/nowhere"])
+async def test_a_page_answers_head_as_it_answers_get(cast: Cast, path: str) -> None:
+    head, get = await cast.nobody.call("HEAD", path), await cast.nobody.get(path)
+    assert (head.status_code, head.content) == (get.status_code, b"")
+    assert head.headers["content-type"] == get.headers["content-type"]
+
+
+async def test_a_page_tells_other_methods_that_it_answers_head_too(cast: Cast) -> None:
+    refused = await cast.nobody.post("/health")
+    assert refusal(refused) == (405, "method-not-allowed")
+    assert refused.headers["allow"] == "GET, HEAD" and "GET, HEAD" in refused.json()["detail"]
+
+
+async def test_a_page_that_is_asked_for_by_head_is_counted_by_its_route(cast: Cast) -> None:
+    await cast.nobody.call("HEAD", "/health")
+    assert 'method="HEAD",route="/health"' in (await cast.otto.get("/metrics")).text
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/v1/reminders?dry_run=true"),
+        ("POST", "/v1/reminders:batch?mode=atomic"),
+        ("POST", "/v1/reminders:batch?atomic=true"),
+        ("PATCH", f"/v1/reminders/{UNKNOWN}?fields=id"),
+        ("DELETE", f"/v1/reminders/{UNKNOWN}?force"),
+        ("POST", f"/v1/reminders/{UNKNOWN}/complete?version=1"),
+        ("GET", f"/v1/reminders/{UNKNOWN}/history?after=1"),
+        ("GET", f"/v1/applications/{UNKNOWN}/durations?stage=draft"),
+    ],
+)
+async def test_a_parameter_that_no_door_knows_is_refused_where_nothing_would_come_of_it(
+    cast: Cast, method: str, path: str
+) -> None:
+    refused = await cast.ada.call(method, path, None if method in ("GET", "DELETE") else BODY)
+    assert refusal(refused) == (400, "unknown-parameter")
+    assert (await cast.ada.get("/v1/reminders")).json()["data"] == []
+
+
+async def test_a_refusal_tells_what_is_left_of_the_quota(starting: Any) -> None:
+    async with starting(limits=1) as cast:
+        left = [
+            (await cast.ada.get(path)).headers["ratelimit"].partition("r=")[2].partition(";")[0]
+            for path in (f"/v1/reminders/{UNKNOWN}", "/v1/reminders?nonsense=1", "/v1/holds")
+        ]
+        assert [int(each) for each in left] == sorted(map(int, left), reverse=True)
+        unknown = await cast.nobody.call("GET", "/v1/reminders", authorization="Bearer nonsense")
+        assert unknown.status_code == 401 and unknown.headers["ratelimit-policy"].startswith('"read"')
+
+
+async def test_a_key_that_lacks_what_its_person_holds_is_told_which_permission(cast: Cast) -> None:
+    key = (await cast.ada.made("/v1/api-keys", {"name": "k", "permissions": ["jobs.read"]}))["key"]
+    refused = await cast.nobody.call("POST", "/v1/reminders", BODY, authorization=f"Bearer {key}")
+    assert refusal(refused) == (403, "denied")
+    assert refused.headers["www-authenticate"] == 'Bearer error="insufficient_scope", scope="reminders.write"'
+    guest = await cast.join("Gus", "guest")
+    assert "www-authenticate" not in (await guest.post("/v1/reminders", BODY)).headers
 
 
 async def test_head_is_get_without_a_body(cast: Cast) -> None:
@@ -70,7 +146,8 @@ async def test_an_answer_may_be_without_a_body_if_one_prefers(cast: Cast) -> Non
 async def test_a_precondition_that_nothing_exists_is_one_on_the_key(cast: Cast) -> None:
     account = {"email": "eve@example.org", "name": "Eve", "password": "correct horse battery staple"}
     assert (await cast.nobody.post("/v1/people", account, if_none_match="*")).status_code == 201
-    assert refusal(await cast.nobody.post("/v1/people", account, if_none_match="*")) == (412, "precondition-failed")
+    refused = await cast.nobody.post("/v1/people", account, if_none_match="*", accept_language="zh-TW")
+    assert refusal(refused) == (412, "precondition-failed") and "目前是版本 1 或更新的版本" in refused.json()["detail"]
     assert refusal(await cast.nobody.post("/v1/people", account)) == (409, "already-exists")
 
 

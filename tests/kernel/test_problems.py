@@ -1,13 +1,17 @@
 """What the database refuses, as a client meets it."""
 
-from typing import Any
+from typing import Any, Literal
 
 import asyncpg
 import pytest
+from pydantic import Field
 
 from guildhouse.kernel import problems
-from guildhouse.kernel.errors import InternalError, Problem, Unavailable, subclasses
-from guildhouse.kernel.problems import Raced, StillReferenced
+from guildhouse.kernel.errors import InternalError, Invalid, Problem, Reason, Unavailable, subclasses
+from guildhouse.kernel.filters import WrongFilterValue
+from guildhouse.kernel.problems import Raced, StillReferenced, body_of
+from guildhouse.kernel.request import conform
+from guildhouse.kernel.shapes import Line, Shape
 from tests.cast import Cast
 from tests.jobs.openings import tracked
 from tests.organizations.scenes import refusal
@@ -80,3 +84,45 @@ def test_every_problem_of_a_reference_says_what_to_do() -> None:
     found = problems.from_driver(error)
     assert isinstance(found, StillReferenced)
     assert found.detail() == "Other rows still lead to this one (job pins). Remove or change them first."
+
+
+@pytest.mark.parametrize(
+    ("problem", "detail"),
+    [
+        (WrongFilterValue(name="weight", why="it takes a whole number"), "`weight` 不接受所給的值：請給整數。"),
+        (
+            WrongFilterValue(name="status", why=Reason("it takes one of {known}", known="draft, shown")),
+            "`status` 不接受所給的值：請給其中之一：draft, shown。",
+        ),
+        (Unavailable(why="the disk is full"), "磁碟已滿"),
+        (WrongFilterValue(name="x", why="{name} as it came"), "`x` 不接受所給的值：{name} as it came。"),
+    ],
+)
+def test_words_within_a_message_are_in_the_readers_language_too(problem: Problem, detail: str) -> None:
+    assert detail in str(body_of(problem, "zh-TW", "abc")["detail"])
+    assert str(problem.values["why"]) in body_of(problem, "en", "abc")["detail"]
+
+
+@pytest.mark.parametrize("language", ["en", "zh-TW"])
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({"title": "x" * 300}, "200"),
+        ({"title": ""}, "1"),
+        ({"weight": 10**9}, "1000"),
+        ({"status": "lost"}, "draft"),
+    ],
+)
+def test_a_fault_says_in_every_language_what_would_be_right(body: dict[str, Any], told: str, language: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        conform(Limited, {"title": "ok", **body})
+    [fault] = body_of(caught.value, language, "abc")["errors"]
+    assert told in fault["detail"]
+
+
+class Limited(Shape):
+    """A body with every kind of limit."""
+
+    title: Line
+    weight: int = Field(default=0, le=1000)
+    status: Literal["draft", "shown"] = "draft"

@@ -26,7 +26,7 @@ def call(
     async def receive() -> Message:
         return messages.pop(0)
 
-    raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    raw = [(name.replace("_", "-").encode(), value.encode("utf-8")) for name, value in headers.items()]
     scope = {"type": "http", "method": "POST", "path": "/v1/gadgets", "query_string": query, "headers": raw}
     return Call(server_of(**settings or {}), {**scope, "client": (client, 1)}, receive, "abc")
 
@@ -75,6 +75,26 @@ async def test_a_connection_that_ends_in_the_middle_is_a_bad_request() -> None:
 def test_what_postgresql_could_not_hold_is_not_json_here(raw: bytes) -> None:
     with pytest.raises(WrongJson):
         parse_json(raw)
+
+
+@pytest.mark.parametrize(("opened", "closed"), [(b"[", b"]"), (b'{"a":', b"}")])
+def test_json_may_nest_as_deep_as_it_can_be_written_again_and_a_nul_is_found_there(
+    opened: bytes, closed: bytes
+) -> None:
+    for depth, why in ((249, "NUL"), (900, "NUL")):
+        with pytest.raises(WrongJson) as caught:
+            parse_json(opened * depth + b'"\\u0000"' + closed * depth)
+        assert why in caught.value.detail()
+    assert orjson.dumps(parse_json(opened * 249 + b"1" + closed * 249))
+    for depth in (300, 900, 5000):
+        with pytest.raises(WrongJson) as caught:
+            parse_json(opened * depth + b"1" + closed * depth)
+        assert caught.value.values["why"] == "depth limit exceeded"
+
+
+def test_many_brackets_side_by_side_are_not_deep() -> None:
+    assert parse_json(b"[" + b",".join([b"{}"] * 5000) + b"]") == [{}] * 5000
+    assert parse_json(b'"' + b"[{" * 5000 + b'"') == "[{" * 5000
 
 
 def test_an_escaped_backslash_before_u0000_is_no_nul() -> None:
@@ -153,6 +173,34 @@ def test_preferences_are_read_as_rfc_7240_writes_them() -> None:
     assert call().prefer.get("tx") is None
 
 
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        ("tx=rollback; wait=5, return=minimal", {"tx": "rollback", "return": "minimal"}),
+        ("tx=rollback, tx=commit", {"tx": "rollback"}),
+        ('said="a, tx=commit; b", tx = rollback', {"said": "a, tx=commit", "tx": "rollback"}),
+        ("", {}),
+    ],
+)
+def test_of_preferences_the_first_counts_and_parameters_and_quotes_hide_no_other(
+    header: str, found: dict[str, str]
+) -> None:
+    assert call(prefer=header).prefer == found
+
+
+@given(st.text(st.sampled_from('ab=;," \\'), max_size=60))
+def test_any_preference_is_read_without_an_error_and_none_after_it_is_lost(header: str) -> None:
+    known = call(prefer=f"{header.replace(chr(34), '')}, tx=rollback").prefer
+    assert known["tx"] == "rollback"
+
+
+def test_a_header_in_several_lines_is_one_list() -> None:
+    lines = [(b"prefer", b"tx=rollback"), (b"accept", b"text/csv"), (b"prefer", b"return=minimal")]
+    found = Call(server_of(), {"headers": lines}, call().receive)
+    assert found.prefer == {"tx": "rollback", "return": "minimal"}
+    assert found.header("accept") == "text/csv"
+
+
 def test_a_proxy_is_believed_only_where_it_is_ours() -> None:
     forwarded = "6.6.6.6, 7.7.7.7"
     assert call(x_forwarded_for=forwarded).client == "10.0.0.1"
@@ -163,7 +211,22 @@ def test_a_proxy_is_believed_only_where_it_is_ours() -> None:
 def test_the_note_says_why_in_plain_words() -> None:
     note = call(change_reason="Zu sp%C3%A4t%00").note()
     assert (note.reason, note.request_id, note.actor) == ("Zu sp\u00e4t", "abc", None)
-    assert call().note().reason is None
+    assert call().note().reason is None and call(change_reason="%00").note().reason is None
+    assert len(str(call(change_reason="x" * 2000).note().reason)) == 500
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        ("他們搬家了".encode(), "他們搬家了"),
+        (b"%E4%BB%96%E5%80%91", "他們"),
+        ("zu spät".encode("latin-1"), "zu spät"),
+        (b"100% sure", "100% sure"),
+    ],
+)
+def test_a_reason_may_be_in_any_script_percent_encoded_or_not(raw: bytes, reason: str) -> None:
+    found = Call(server_of(), {"headers": [(b"change-reason", raw)]}, call().receive)
+    assert found.note().reason == reason
 
 
 def test_the_language_is_the_requests_own() -> None:

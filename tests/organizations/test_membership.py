@@ -114,3 +114,56 @@ async def test_an_owner_of_one_organization_has_no_say_in_another(cast: Cast) ->
     cleo = await membership_of(cast, cast.cleo)
     assert (await cast.ada.delete(f"/v1/memberships/{cleo['id']}")).status_code == 404
     assert refusal(await cast.ada.patch(f"/v1/organizations/{other['id']}", {"name": "Ours"})) == (403, "denied")
+
+
+async def test_an_owner_whose_account_is_gone_does_not_keep_the_last_one_who_can_act_from_being_the_last(
+    cast: Cast,
+) -> None:
+    organization = await approved(cast)
+    await join(cast, organization, cast.ben, "owner")
+    ada = await membership_of(cast, cast.ada)
+    await heard(cast, await cast.otto.post(f"/v1/people/{cast.ben.id}/suspend"))
+    assert refusal(await cast.ada.delete(f"/v1/memberships/{ada['id']}")) == (409, "last-owner")
+    await heard(cast, await cast.otto.post(f"/v1/people/{cast.ben.id}/reinstate"))
+    assert (await cast.ada.delete(f"/v1/memberships/{ada['id']}")).status_code == 204
+
+
+@pytest.mark.parametrize("gone", ["removed", "suspended"])
+async def test_where_no_owner_can_act_the_sites_staff_appoints_one(cast: Cast, wrote: Wrote, gone: str) -> None:
+    organization = await approved(cast)
+    path = f"/v1/organizations/{organization['id']}"
+    if gone == "removed":
+        await cast.ada.delete(f"/v1/people/{cast.ada.id}")
+    else:
+        await cast.otto.made(f"/v1/people/{cast.ada.id}/suspend", {})
+    await heard(cast, await cast.otto.post(f"{path}/appoint-owner", {"person_id": cast.ben.id}))
+    assert (await membership_of(cast, cast.ben))["role"] == "owner"
+    await heard(cast, await cast.ben.patch(path, {"city": "Tainan"}))
+    again = await cast.otto.post(f"{path}/appoint-owner", {"person_id": cast.cleo.id})
+    assert refusal(again) == (409, "owner-stands")
+    await wrote(
+        "organization.founded", "membership.joined", "organization.approved", f"person.{gone}", "membership.joined",
+        "organization.changed",
+    )  # fmt: skip
+
+
+async def test_a_member_who_is_appointed_keeps_their_membership(cast: Cast) -> None:
+    organization = await approved(cast)
+    ben = await join(cast, organization, cast.ben)
+    await cast.otto.made(f"/v1/people/{cast.ada.id}/suspend", {})
+    await cast.otto.made(f"/v1/organizations/{organization['id']}/appoint-owner", {"person_id": cast.ben.id})
+    found = await membership_of(cast, cast.ben)
+    assert (found["id"], found["role"], found["version"]) == (ben["id"], "owner", 2)
+
+
+async def test_nobody_but_the_staff_appoints_and_nobody_without_an_account_is_appointed(cast: Cast) -> None:
+    organization = await approved(cast)
+    path = f"/v1/organizations/{organization['id']}/appoint-owner"
+    for who in (cast.ada, cast.cleo):
+        assert refusal(await who.post(path, {"person_id": cast.ben.id})) == (403, "denied")
+    await cast.otto.made(f"/v1/people/{cast.ada.id}/suspend", {})
+    await cast.otto.made(f"/v1/people/{cast.ben.id}/suspend", {})
+    for nobody in (cast.ben.id, cast.ada.id, organization["id"]):
+        refused = await cast.otto.post(path, {"person_id": nobody})
+        assert refusal(refused) == (422, "invalid")
+        assert refused.json()["errors"][0]["pointer"] == "/person_id"

@@ -168,5 +168,5 @@ verbs = (
 )
 doors = (
     Door("POST", "/v1/arrivals", "arrivals.write", "Upload a person's take-out of another server", upload, arrivals,
-         "batch", 5, gives=Read),
+         "batch", 5, gives=Read, asked={"name": "The name of the file."}),
 )  # fmt: skip

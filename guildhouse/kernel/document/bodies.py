@@ -73,10 +73,19 @@ class EntryBody(Shape):
     changes: dict[str, DifferenceBody] = Field(examples=[{"status": {"from": "queued", "to": "cancelled"}}])
 
 
+class HistoryPageBody(Shape):
+    """Where a page of a history stands."""
+
+    next: str | None = Field(description="The cursor of the changes before these; null at the first.", examples=[None])
+    has_more: bool = Field(examples=[False])
+    limit: int = Field(examples=[200])
+
+
 class HistoryBody(Shape):
     """A row's changes, newest first."""
 
     data: list[EntryBody]
+    page: HistoryPageBody
 
 
 class OutcomeBody(Shape):

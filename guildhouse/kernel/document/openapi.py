@@ -10,7 +10,13 @@ from guildhouse.config import Config
 from guildhouse.kernel.actor import ANONYMOUS
 from guildhouse.kernel.batch import Batch
 from guildhouse.kernel.document.bodies import HistoryBody
-from guildhouse.kernel.document.parameters import export_parameters, list_parameters, parameter, row_parameters
+from guildhouse.kernel.document.parameters import (
+    export_parameters,
+    history_parameters,
+    list_parameters,
+    parameter,
+    row_parameters,
+)
 from guildhouse.kernel.document.schemas import Json, Schemas, body_taken, reference
 from guildhouse.kernel.door import Door
 from guildhouse.kernel.errors import Problem, subclasses
@@ -149,12 +155,15 @@ def parameters(schemas: Schemas, door: Door) -> Iterator[Json]:
     elif is_read(door):
         yield from row_parameters(schemas.house, door.resource)
         yield parameter("as_of", "The row as it was: a version, a time, or a position of the log.", {"type": "string"})
+    if door.operation == "history":
+        yield from history_parameters()
     for name, text in door.asked.items():
-        yield parameter(name, text, {"type": "string"})
-    if door.operation == "batch":
-        yield parameter("mode", "Of an NDJSON body.", {"type": "string", "enum": ["each", "atomic"], "default": "each"})
+        yield parameter(name, text, MODE if door.operation == "batch" else {"type": "string"})
     for name in headers_read(door):
         yield reference(name, "parameters")
+
+
+MODE: Json = {"type": "string", "enum": ["each", "atomic"], "default": "each"}
 
 
 def is_list(door: Door) -> bool:

@@ -46,6 +46,13 @@ def list_parameters(house: House, resource: Resource[Any]) -> Iterator[Json]:
     yield trash_parameter()
 
 
+def history_parameters() -> Iterator[Json]:
+    """Which part of a history is asked for."""
+    limits = {"type": "integer", "minimum": 1, "default": MOST}
+    yield parameter("limit", f"Changes of a page; more than {MOST} is served as {MOST}.", limits)
+    yield parameter("cursor", "`next` of a page, with all else unchanged.", {"type": "string"})
+
+
 def export_parameters(house: House, resource: Resource[Any]) -> Iterator[Json]:
     """All that a whole list can be asked for."""
     yield from filters_and_order(resource)

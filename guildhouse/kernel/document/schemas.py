@@ -31,6 +31,7 @@ SHARED: Mapping[str, tuple[type[BaseModel], JsonSchemaMode]] = {
     "Fault": (bodies.FaultBody, GIVEN),
     "Page": (bodies.PageBody, GIVEN),
     "History": (bodies.HistoryBody, GIVEN),
+    "HistoryPage": (bodies.HistoryPageBody, GIVEN),
     "HistoryEntry": (bodies.EntryBody, GIVEN),
     "Difference": (bodies.DifferenceBody, GIVEN),
     "Undo": (Undo, SENT),

@@ -277,9 +277,11 @@ def listed(value: Any) -> str:
     return orjson.dumps(value).decode() if isinstance(value, list | dict) else cell(value)
 
 
+UPLOADED = {"resource": "The noun that the rows are of, as in addresses.", "name": "The name of the file."}
+
 doors = (
     Door("POST", "/v1/imports", "imports.write", "Upload a file to import rows from", upload, imports, "batch", 5,
-         gives=imports.shapes.read),
+         gives=imports.shapes.read, asked=UPLOADED),
     Door("GET", "/v1/imports/{id}/rows", "imports.read", "The rows of an import, and what is to become of each",
          list_import_rows, imports, kind="read", cost=5),
     Door("GET", "/v1/imports/{id}/wrong-rows.csv", "imports.read", "The wrong rows of an import, to be mended",
