@@ -43,6 +43,7 @@ ROW_FAULTS = {
     "wrong-encoding": "some bytes of this row are no characters in the encoding that the file is read in",
     "broken-json": "this line is not JSON",
     "other-fields": "this line has fields that the first line of the file does not name",
+    "totals": "this row only adds up the others",
     "no-object": "this is no object with names and values",
 }
 
