@@ -72,7 +72,8 @@ class Desk:
                 await telling
         async with self.acting() as (_, row):
             if row.problem:
-                raise NotDone(f"{row.problem['title']}: {row.problem['detail']}")
+                why = " ".join(f"{each['detail']}." for each in row.problem.get("errors", ()))
+                raise NotDone(f"{row.problem['title']}: {row.problem['detail']} {why}".strip())
             return row
 
     async def tell(self) -> None:

@@ -42,7 +42,7 @@ def main() -> None:
     try:
         summary = convert(path, name, asked["said"], lambda: [imported(each) for each in asked["shapes"]], write)
     except Unreadable as error:
-        summary = {"why": error.why}
+        summary = {"why": error.why, "known": error.known}
     except MemoryError:
         summary = {"why": "too-large-for-its-kind"}
     sys.stdout.flush()

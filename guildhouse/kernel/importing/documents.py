@@ -44,7 +44,6 @@ WRAPPERS = frozenset(
         "d",
         "_embedded",
         "export",
-        "jobs",
     )
 )
 ABSENT = ""  # a cell of a column that this record does not have, in contrast to null

@@ -23,7 +23,7 @@ from guildhouse.kernel.importing import own_format
 from guildhouse.kernel.importing.import_ import Import, imports, is_own
 from guildhouse.kernel.importing.importable import is_importable
 from guildhouse.kernel.importing.judging import VERDICTS, Lector, Line
-from guildhouse.kernel.importing.unpacking import CHUNK_ROWS, header_of, upload_of
+from guildhouse.kernel.importing.unpacking import CHUNK_ROWS, WRONG, header_of, upload_of
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.problems import fault_body
 from guildhouse.kernel.request import Call
@@ -33,7 +33,6 @@ from guildhouse.kernel.server import Server
 from guildhouse.kernel.writing import perform, row_answer
 
 MOST = 200
-WRONG = "what is wrong"
 OUTCOMES = ("created", "changed", "unchanged", "skipped", "failed")
 
 

@@ -47,10 +47,10 @@ COMMON = frozenset(
 
 
 class Unreadable(Exception):
-    """The file can not be read as what it is taken for. `why` is a stable code, see `unpacking.py`."""
+    """The file can not be read as what it is taken for. `why` is a stable code of `unpacking.py`, `known` what there is."""
 
-    def __init__(self, why: str) -> None:
-        self.why = why
+    def __init__(self, why: str, known: Sequence[str] = ()) -> None:
+        self.why, self.known = why, known
         super().__init__(why)
 
 
@@ -330,7 +330,7 @@ def look_at_xlsx(path: Path, said: Mapping[str, Any]) -> Found:
         sheets = opened_large(path).sheetnames if is_large(path) else opened_workbook(path).sheet_names
         sheet = said.get("sheet") or filled_sheet(path, sheets)
     if sheet not in sheets:
-        raise Unreadable("no-such-sheet")
+        raise Unreadable("no-such-sheet", sheets)
     return Found("xlsx", sheet=sheet, sheets=sheets)
 
 
