@@ -302,6 +302,9 @@ def marks_of(resource: Resource[Any], line: Line) -> Iterable[tuple[bytes, Seque
     if key:
         yield b"k" + digest(key), resource.carry.key
         return
+    if resource.carry.alike and (number := likeness.numbered(resource, data)):
+        yield b"n" + digest(number), resource.carry.key
+        return
     for group, said in likeness.marks_of(resource, data):
         yield b"a" + digest([*group, *said]), group
 

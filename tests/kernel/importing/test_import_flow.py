@@ -109,6 +109,19 @@ async def test_rows_that_somebody_has_changed_since_are_listed_and_not_overwritt
     assert await titles(idle) == [("Engine programmer", "臺北")]
 
 
+async def test_rows_with_numbers_of_their_own_are_no_duplicates_however_alike(idle: Cast) -> None:
+    """The file of somebody who tracks jobs: its numbers have no organization here that makes them whole keys."""
+    text = "title,agency,job id\nField supervisor,Census,1\nField supervisor,Census,2\nField supervisor,Census,1\n"
+    row = await judged(idle, idle.ada, text, "jobs", duplicates="skip")
+    assert row["judged"] == {"create": 2, "duplicate": 1}
+    told_of = (await rows(idle.ada, row, "&verdict=duplicate"))[0]["duplicate"]
+    assert (told_of["row"], told_of["why"]) == (0, ["organization_id", "source", "external_id"])
+    assert (await told_to(idle, idle.ada, row, "apply"))["written"] == {"created": 2, "skipped": 1}
+    row = await judged(idle, idle.ada, text + "Field supervisor,Census,3\nField supervisor,Census,\n", "jobs")
+    assert row["judged"] == {"duplicate": 4, "create": 1}
+    assert told(await rows(idle.ada, row, "&verdict=create"), "line") == [5]
+
+
 ALIKE = "title,city\nEngine  PROGRAMMER,臺北\nClerk,Cork\nclerk,cork\n"
 
 
