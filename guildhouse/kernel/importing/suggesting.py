@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
+from guildhouse.kernel.exporting.words import field_of
+from guildhouse.kernel.i18n import LANGUAGES
 from guildhouse.kernel.importing.importable import ID, PAY, ImportField, fields_of
 from guildhouse.kernel.importing.values import Hints, Unclear, words_of
 from guildhouse.kernel.resource import Resource
@@ -97,6 +99,9 @@ def known_names(resource: Resource[Any]) -> dict[str, str]:
             if name in fields:
                 for other in others:
                     found.setdefault(words_of(other), name)
+    for language in LANGUAGES:  # a workbook of ours has the headings of its reader's language
+        for name in fields:
+            found.setdefault(words_of(field_of(resource.name, name, language)), name)
     return found
 
 

@@ -425,3 +425,15 @@ async def test_what_is_as_before_already_or_is_gone_is_no_work_for_taking_back(i
     row = await told_to(idle, idle.ada, row, "take-back")
     assert row["taken_back"] == {"taken_back": 2, "gone": 1}, "a change that was undone is none"
     assert told(await rows(idle.ada, row), "taken_back") == ["taken_back", "gone", "taken_back"]
+
+
+async def test_a_workbook_in_ones_own_language_comes_back_as_the_same_rows(idle: Cast) -> None:
+    """Rows that are found by their ids are no duplicates of each other, whatever else they share."""
+    for n in range(3):
+        await idle.ada.made(
+            "/v1/jobs", {"title": "Clerk", "external_id": "7", "city": "Cork", "closes_on": f"2030-01-0{n + 1}"}
+        )
+    for language, form in (("zh-TW", "xlsx"), ("en", "xlsx"), ("zh-TW", "csv")):
+        book = await idle.ada.get(f"/v1/jobs:export?format={form}", accept_language=language)
+        row = await judged(idle, idle.ada, book.content, "jobs", f"x.{form}")
+        assert row["judged"] == {"same": 3}, await rows(idle.ada, row)

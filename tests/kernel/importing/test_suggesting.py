@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guildhouse.app import HOUSE
-from guildhouse.kernel.importing.importable import fields_of
+from guildhouse.kernel.exporting.words import field_of
+from guildhouse.kernel.i18n import LANGUAGES
+from guildhouse.kernel.importing.importable import fields_of, is_importable
 from guildhouse.kernel.importing.suggesting import fingerprint_of, known_names, suggest
 
 JOBS, CANDIDATES = HOUSE.resources["jobs"], HOUSE.resources["candidates"]
@@ -106,6 +108,15 @@ def test_every_declared_header_leads_to_its_field_and_every_field_to_itself(reso
     assert set(names.values()) == set(fields)
     assert set(resource.carry.headers) <= set(fields)
     assert suggested(resource, *fields) == {name: name for name in fields}
+
+
+@pytest.mark.parametrize("resource", [each for each in HOUSE.resources.values() if is_importable(each)])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_workbook_of_ours_is_read_by_its_own_headings_in_every_language(resource: Any, language: str) -> None:
+    names = [name for name in fields_of(resource) if name in resource.readable]
+    own = {field_of(resource.name, name, language): name for name in names}
+    assert len(own) == len(names), "two fields have one heading"
+    assert suggested(resource, *own) == own
 
 
 @given(st.lists(st.text(max_size=20), max_size=8), st.lists(st.text(max_size=12) | st.integers(), max_size=5))
