@@ -82,6 +82,13 @@ def import_(
         str | None, typer.Option(help="What its rows are, such as jobs, where it does not say so.")
     ] = None,
     constants: Annotated[list[str] | None, typer.Option("--set", help="field=value, the same for all rows.")] = None,
+    read: Annotated[
+        list[str] | None,
+        typer.Option(help="What the file is, where that was not seen: encoding=big5, sheet=Jobs, header_line=3."),
+    ] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(help="name=field, or name=field:dmy where days come first; name= leaves it out.")
+    ] = None,
     duplicates: Annotated[Policy, typer.Option(help="What to do with rows that may be here already.")] = "ask",
     wrong_rows: Annotated[Path | None, typer.Option(help="Where to write the rows that are wrong.")] = None,
     apply: Annotated[bool, typer.Option("--apply", help="Write the rows, not only judge them.")] = False,
@@ -91,7 +98,9 @@ def import_(
     from guildhouse.commands import arriving, importing
 
     settings = load()
-    asked = importing.Asked(file.absolute(), resource, person, constants or [], duplicates, wrong_rows, apply)
+    asked = importing.Asked(
+        file.absolute(), resource, person, constants or [], duplicates, wrong_rows, apply, read or [], column or []
+    )
     with present_database(settings, complain) as dsn:
         if is_takeout(asked.file) or (resource is None and file.suffix == ".zip"):  # a cut one is told so
             asyncio.run(arriving.bring(settings, dsn, asked.file, person, say, apply=apply))
