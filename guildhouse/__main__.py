@@ -94,7 +94,7 @@ def import_(
     apply: Annotated[bool, typer.Option("--apply", help="Write the rows, not only judge them.")] = False,
 ) -> None:
     """Import rows from a file: judge them, and with --apply, write them."""
-    from guildhouse.accounts.moving_in.unzipping import is_takeout
+    from guildhouse.accounts.moving_in.unzipping import is_cut, is_takeout
     from guildhouse.commands import arriving, importing
 
     settings = load()
@@ -102,7 +102,7 @@ def import_(
         file.absolute(), resource, person, constants or [], duplicates, wrong_rows, apply, read or [], column or []
     )
     with present_database(settings, complain) as dsn:
-        if is_takeout(asked.file) or (resource is None and file.suffix == ".zip"):  # a cut one is told so
+        if is_takeout(asked.file) or (resource is None and is_cut(asked.file)):
             asyncio.run(arriving.bring(settings, dsn, asked.file, person, say, apply=apply))
         else:
             asyncio.run(importing.bring(settings, dsn, asked, say))
