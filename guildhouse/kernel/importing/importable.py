@@ -43,6 +43,8 @@ NOTHING = frozenset(
         "#div/0!",
     )
 )
+# 8.07524E+08, and ##### where a column was too narrow.
+NOT_SHOWN = re.compile(r"\d(?:\.\d+)?E\+\d{2,3}|#{3,}", re.IGNORECASE)
 TEXTS = frozenset(("line", "text", "list", "flag", "pay"))
 
 
@@ -112,13 +114,18 @@ def read_text(cell: Any, _hints: Hints) -> str:
 
 
 def read_line(cell: Any, hints: Hints) -> str:
-    """Text of one line."""
-    return " ".join(read_text(cell, hints).split())
+    """Text of one line. Raises `Unclear` for what a spreadsheet has written in the place of a number."""
+    said = " ".join(read_text(cell, hints).split())
+    if NOT_SHOWN.fullmatch(said):
+        raise Unclear(
+            "not-shown", "a spreadsheet has left digits out here: format the column as text, and save it again"
+        )
+    return said
 
 
 def read_phone(cell: Any, hints: Hints) -> str:
     """A telephone number, its full-width digits made narrow; one that a spreadsheet took for a number, as its digits."""
-    return values.tidy(read_text(cell, hints))
+    return values.tidy(read_line(cell, hints))
 
 
 def read_url(cell: Any, hints: Hints) -> str:

@@ -283,6 +283,22 @@ def test_an_address_without_its_beginning_gets_one_and_nothing_else_does(cell: s
     assert read_row(jobs, [assigned("url")], {}, [cell])[0] == {"url": address}
 
 
+@pytest.mark.parametrize("cell", ["9.12346E+08", "8.07524e+08", "1E+15", "########", " 9.1E+11 "])
+@pytest.mark.parametrize(
+    "resource_field", [(jobs, "external_id"), (jobs, "title"), (candidates, "phone"), (candidates, "name")]
+)
+def test_digits_that_a_spreadsheet_left_out_are_missed(cell: str, resource_field: tuple[Any, str]) -> None:
+    """All of these would be one number, and nobody's."""
+    resource, field = resource_field
+    data, faults = read_row(resource, [Assigned(0, fields_of(resource)[field], PLAIN)], {}, [cell])
+    assert (data, [each.code for each in faults]) == ({}, ["not-shown"])
+
+
+@pytest.mark.parametrize("cell", ["E+08", "Grade 1E+", "C#", "## urgent", "A9.1E+11", "1E5"])
+def test_what_only_looks_a_little_like_it_is_text(cell: str) -> None:
+    assert read_row(jobs, [assigned("title")], {}, [cell]) == ({"title": cell}, [])
+
+
 def test_a_telephone_number_in_wide_digits_is_the_same_number() -> None:
     phone = fields_of(candidates)["phone"]
     assert [phone.read(cell, PLAIN) for cell in ("０９１２－３４５－６７８", " 02  2345 6789 ", 912345678)] == [
