@@ -42,7 +42,7 @@ def greenhouse_jobs(document: Any) -> Iterator[Record]:
             title=job["title"],
             organization_name=job.get("company_name"),
             unit=names(job.get("departments")),
-            description=plain_text(job.get("content")),
+            description=plain_text(unescape(job.get("content") or "")),
             city=within(job, "location", "name"),
             posted_at=job.get("first_published") or job.get("updated_at"),
             url=job["absolute_url"],

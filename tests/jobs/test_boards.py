@@ -2,6 +2,7 @@
 
 import html
 import io
+import re
 import zipfile
 from importlib import import_module
 from pathlib import Path
@@ -101,6 +102,16 @@ def test_greenhouse_escapes_its_content_twice(tmp_path: Path) -> None:
         "unit": "Engines", "description": "Who & what\n\nYou build engines.\n- Python\n- C++", "city": "Taipei, Taiwan",
         "posted_at": "2026-10-01T08:00:00-04:00", "url": "https://boards.greenhouse.io/acme/jobs/4001",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "markup", ["<b>Hi</b> &amp; <i>you</i>", "<p>a &lt;p&gt; b</p>", "no tags &amp; lines", "<p>R&amp;D&nbsp;lead</p>"]
+)
+def test_what_greenhouse_escaped_is_read_as_it_was_written(markup: str) -> None:
+    [told] = boards.greenhouse_jobs(
+        {"jobs": [{"id": 1, "title": "x", "absolute_url": "https://x.org", "content": html.escape(markup)}]}
+    )
+    assert told["description"] == " ".join(html.unescape(re.sub("</?[bip]>", "", markup)).split())
 
 
 def test_lever_says_what_it_requires_in_lists_only(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ class Plain(HTMLParser):
 
 
 def plain_text(markup: str | None) -> str | None:
-    """The text of HTML; of HTML that was escaped once more, as well. A text without tags keeps its lines; None for nothing."""
+    """The text of HTML, also of HTML that was escaped once more. A text without tags keeps its lines; None for nothing."""
     if not markup:
         return None
     text = unescape(markup) if ESCAPED.search(markup) and not TAG.search(markup) else markup
