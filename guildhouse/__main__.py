@@ -82,18 +82,27 @@ def import_(
         str | None, typer.Option(help="What its rows are, such as jobs, where it does not say so.")
     ] = None,
     constants: Annotated[list[str] | None, typer.Option("--set", help="field=value, the same for all rows.")] = None,
+    read: Annotated[
+        list[str] | None,
+        typer.Option(help="What the file is, where that was not seen: encoding=big5, sheet=Jobs, header_line=3."),
+    ] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(help="name=field, or name=field:dmy where days come first; name= leaves it out.")
+    ] = None,
     duplicates: Annotated[Policy, typer.Option(help="What to do with rows that may be here already.")] = "ask",
     wrong_rows: Annotated[Path | None, typer.Option(help="Where to write the rows that are wrong.")] = None,
     apply: Annotated[bool, typer.Option("--apply", help="Write the rows, not only judge them.")] = False,
 ) -> None:
     """Import rows from a file: judge them, and with --apply, write them."""
-    from guildhouse.accounts.moving_in.unzipping import is_takeout
+    from guildhouse.accounts.moving_in.unzipping import is_cut, is_takeout
     from guildhouse.commands import arriving, importing
 
     settings = load()
-    asked = importing.Asked(file.absolute(), resource, person, constants or [], duplicates, wrong_rows, apply)
+    asked = importing.Asked(
+        file.absolute(), resource, person, constants or [], duplicates, wrong_rows, apply, read or [], column or []
+    )
     with present_database(settings, complain) as dsn:
-        if is_takeout(asked.file) or (resource is None and file.suffix == ".zip"):  # a cut one is told so
+        if is_takeout(asked.file) or (resource is None and is_cut(asked.file)):
             asyncio.run(arriving.bring(settings, dsn, asked.file, person, say, apply=apply))
         else:
             asyncio.run(importing.bring(settings, dsn, asked, say))

@@ -3,7 +3,8 @@
 Pure functions of a document. What has no field of its own, such as work and education, becomes part of `about`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from guildhouse.kernel.importing.documents import ForeignShape
@@ -26,15 +27,14 @@ def json_resume_profile(document: Any) -> Iterator[Record]:
     """The one profile of the document."""
     basics = document["basics"]
     place = basics.get("location") or {}
-    words = [
-        word for each in document.get("skills") or () for word in [each.get("name"), *(each.get("keywords") or ())]
-    ]
-    work = rows(document, "work", "position", "name", "company", "startDate", "endDate")
-    education = rows(document, "education", "studyType", "area", "institution", "startDate", "endDate")
+    words = [word for each in entries(document, "skills") for word in [each.get("name"), *(each.get("keywords") or ())]]
+    profiles = [each.get("url") for each in entries(basics, "profiles")]
     yield said(
         name=basics.get("name"),
         headline=basics.get("label"),
-        about=about(basics.get("summary"), {"Work": work, "Education": education}),
+        about=about(
+            basics.get("summary"), {title: rows(document, *path) for title, path in SECTIONS.items()}, profiles
+        ),
         phone=basics.get("phone"),
         city=place.get("city"),
         country=place.get("countryCode"),
@@ -43,18 +43,53 @@ def json_resume_profile(document: Any) -> Iterator[Record]:
     )
 
 
-def rows(document: Any, name: str, *fields: str) -> list[tuple[Any, ...]]:
-    """These fields of each entry of a list."""
-    return [tuple(each.get(field) for field in fields) for each in document.get(name) or ()]
+# The parts of a résumé that have no field of their own: the list, and what of an entry goes into its line.
+SECTIONS: Mapping[str, tuple[str, ...]] = {
+    "Work": ("work", "position", "name", "company", "startDate", "endDate"),
+    "Education": ("education", "studyType", "area", "institution", "startDate", "endDate", "score"),
+    "Volunteering": ("volunteer", "position", "organization", "startDate", "endDate"),
+    "Projects": ("projects", "name", "entity", "startDate", "endDate", "url"),
+    "Certificates": ("certificates", "name", "issuer", "date"),
+    "Awards": ("awards", "title", "awarder", "date"),
+    "Publications": ("publications", "name", "publisher", "releaseDate", "url"),
+    "Languages": ("languages", "language", "fluency"),
+    "Interests": ("interests", "name"),
+    "References": ("references", "name", "reference"),
+}
+TEXTS = ("summary", "description", "highlights", "courses", "roles")  # of an entry, below its line
+Entry = tuple[Sequence[Any], Sequence[str]]
 
 
-def about(summary: str | None, lists: Mapping[str, Iterable[tuple[Any, ...]]]) -> str:
-    """The summary, and below it what was done, a line for each."""
+def entries(document: Any, name: str) -> list[Mapping[str, Any]]:
+    """The entries of a list; one that is a word alone is its name."""
+    found = document.get(name) or ()
+    return [each if isinstance(each, Mapping) else {"name": each} for each in found if isinstance(each, Mapping | str)]
+
+
+def rows(document: Any, name: str, *fields: str) -> list[Entry]:
+    """These fields of each entry of a list, and the sentences that follow."""
+    return [([each.get(field) for field in fields], sentences(each)) for each in entries(document, name)]
+
+
+def sentences(entry: Mapping[str, Any]) -> list[str]:
+    """What an entry tells at length."""
+    told = [text for name in TEXTS for text in [entry.get(name)] if text]
+    return [str(each) for text in told for each in (text if isinstance(text, list) else [text]) if each]
+
+
+def about(summary: str | None, lists: Mapping[str, Iterable[Entry]], links: Iterable[Any] = ()) -> str:
+    """The summary, and below it what was done, a line for each and what it tells under it."""
     parts = [summary] if summary else []
-    for title, entries in lists.items():
-        lines = [", ".join(str(part) for part in entry if part) for entry in entries]
-        if any(lines):
-            parts.append("\n".join([title, *(f"- {line}" for line in lines if line)]))
+    for title, found in lists.items():
+        lines = [
+            "\n".join([f"- {', '.join(str(part) for part in entry if part)}", *(f"  {one}" for one in below)])
+            for entry, below in found
+            if any(entry) or below
+        ]
+        if lines:
+            parts.append("\n".join([title, *lines]))
+    if addresses := [str(each) for each in links if each]:
+        parts.append("\n".join(addresses))
     return "\n\n".join(parts)
 
 
@@ -65,7 +100,8 @@ def once(words: Iterable[Any]) -> list[str]:
 
 def table(document: Any, name: str) -> list[Mapping[str, str]]:
     """A table of a LinkedIn data export; none, where it is not in it."""
-    return next((rows for place, rows in document.items() if place.rpartition("/")[2] == name), [])
+    place = next((each for each in document if each.rpartition("/")[2] == name), None)
+    return document[place] if place else []
 
 
 def is_linkedin_profile(document: Any) -> bool:
@@ -73,22 +109,51 @@ def is_linkedin_profile(document: Any) -> bool:
     return "First Name" in table(document, "Profile.csv")[0]
 
 
+# The tables of an export that have no field of their own, and which columns go into a line.
+TABLES: Mapping[str, tuple[str, ...]] = {
+    "Work": ("Positions.csv", "Title", "Company Name", "Location", "Started On", "Finished On"),
+    "Education": ("Education.csv", "Degree Name", "School Name", "Start Date", "End Date"),
+    "Volunteering": ("Volunteering.csv", "Role", "Company Name", "Started On", "Finished On"),
+    "Projects": ("Projects.csv", "Title", "Url", "Started On", "Finished On"),
+    "Certificates": ("Certifications.csv", "Name", "Authority", "Started On", "Finished On"),
+    "Awards": ("Honors.csv", "Title", "Issued On"),
+    "Publications": ("Publications.csv", "Name", "Publisher", "Published On", "Url"),
+    "Languages": ("Languages.csv", "Name", "Proficiency"),
+}
+BELOW = ("Description", "Notes", "Activities")
+
+
 def linkedin_profile(document: Any) -> Iterator[Record]:
     """The profile of the export."""
     profile = table(document, "Profile.csv")[0]
-    work = [(row.get("Title"), row.get("Company Name"), row.get("Started On"), row.get("Finished On"))
-            for row in table(document, "Positions.csv")]  # fmt: skip
-    education = [(row.get("Degree Name"), row.get("School Name"), row.get("Start Date"), row.get("End Date"))
-                 for row in table(document, "Education.csv")]  # fmt: skip
+    lists = {title: table_rows(document, *path) for title, path in TABLES.items()}
     phones = [row.get("Number") for row in table(document, "PhoneNumbers.csv")]
+    sites = re.findall(r"https?://[^\s,\]]+", profile.get("Websites") or "")
     yield said(
-        name=" ".join(filter(None, (profile.get("First Name"), profile.get("Last Name")))),
+        name=whole_name(profile.get("First Name") or "", profile.get("Last Name") or ""),
         headline=(profile.get("Headline") or "")[:200],
-        about=about(profile.get("Summary"), {"Work": work, "Education": education}),
+        about=about(profile.get("Summary"), lists, sites[1:]),
         phone=next(filter(None, phones), None),
         city=(profile.get("Geo Location") or "").partition(",")[0],
+        website=next(iter(sites), None),
         skills=once(row.get("Name") for row in table(document, "Skills.csv")),
     )
+
+
+def table_rows(document: Any, name: str, *columns: str) -> list[Entry]:
+    """These columns of each row of a table, and the sentences that follow."""
+    return [
+        ([row.get(each) for each in columns], [row[each] for each in BELOW if row.get(each)])
+        for row in table(document, name)
+    ]
+
+
+def whole_name(first: str, last: str) -> str:
+    """Both names as people write them: a Chinese family name stands first, without a space."""
+    both = [each for each in (first.strip(), last.strip()) if each]
+    if both and all(ord(sign) >= 0x2E80 for each in both for sign in each):
+        return "".join(reversed(both))
+    return " ".join(both)
 
 
 JSON_RESUME = ForeignShape("json-resume", is_json_resume, json_resume_profile)

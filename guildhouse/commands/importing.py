@@ -11,6 +11,7 @@ from guildhouse import app
 from guildhouse.accounts.session import BY_EMAIL
 from guildhouse.commands.choices import Policy
 from guildhouse.commands.joining import Say
+from guildhouse.commands.planning import columns_of, options_of
 from guildhouse.config import Config
 from guildhouse.kernel import store
 from guildhouse.kernel.actor import Actor
@@ -21,14 +22,15 @@ from guildhouse.kernel.files import PIECE
 from guildhouse.kernel.ids import as_id, new_id
 from guildhouse.kernel.importing import documents, import_
 from guildhouse.kernel.importing.import_ import Import, imports
-from guildhouse.kernel.importing.import_doors import View, importable, new_import, wrong_rows
+from guildhouse.kernel.importing.import_doors import View, importable, new_import, told_rows, why_of, wrong_rows
 from guildhouse.kernel.importing.running import run_import
 from guildhouse.kernel.importing.sources import Unreadable
-from guildhouse.kernel.importing.unpacking import upload_of
+from guildhouse.kernel.importing.unpacking import header_of, upload_of
 from guildhouse.kernel.server import Server
 from guildhouse.kernel.tasks import Work
 
 EVERY = 2  # seconds between two words about how far it is
+FIRST_WRONG = 5  # rows of which it is said at once what is wrong
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class Asked:
     duplicates: Policy
     wrong_rows: Path | None
     apply: bool
+    options: Sequence[str] = ()
+    columns: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,8 @@ class Desk:
                 await telling
         async with self.acting() as (_, row):
             if row.problem:
-                raise NotDone(f"{row.problem['title']}: {row.problem['detail']}")
+                why = " ".join(f"{each['detail']}." for each in row.problem.get("errors", ()))
+                raise NotDone(f"{row.problem['title']}: {row.problem['detail']} {why}".strip())
             return row
 
     async def tell(self) -> None:
@@ -93,7 +98,9 @@ async def bring(config: Config, dsn: str, asked: Asked, say: Say) -> None:
             await plan(desk, asked)
             async with desk.acting() as (ctx, row):
                 await import_.judge(ctx, row)
-            say(told("Judged", await desk.work(), "judged"))
+            row = await desk.work()
+            say(told("Judged", row, "judged"))
+            await tell_wrong(desk, row, say)
             if asked.apply:
                 async with desk.acting() as (ctx, row):
                     await import_.apply(ctx, row)
@@ -115,9 +122,23 @@ def told(what: str, row: Import, counts: str = "") -> str:
         fields = ", ".join(
             f"{row.columns[each['column']]['name']} -> {each['field']}" for each in (row.plan or {})["columns"]
         )
-        return f"{what} {row.total} rows as {(row.found or {}).get('shape') or (row.found or {})['format']}: {fields}."
+        used = {each["column"] for each in (row.plan or {})["columns"]}
+        left = ", ".join(name for n, name in enumerate(header_of(row.columns)) if n not in used)
+        form = (row.found or {}).get("shape") or (row.found or {})["format"]
+        return f"{what} {row.total} rows as {form}: {fields}.{f' Left out: {left}.' if left else ''}"
     numbers: Mapping[str, int] = getattr(row, counts)
     return f"{what}: {', '.join(f'{n} {name}' for name, n in sorted(numbers.items())) or 'nothing'}."
+
+
+async def tell_wrong(desk: Desk, row: Import, say: Say) -> None:
+    """Say what is wrong with the first of the wrong rows."""
+    left = min(FIRST_WRONG, row.judged.get("wrong", 0))
+    wrong = told_rows(View(desk.server, desk.actor, "en"), row, 0, "wrong")
+    while left:
+        each = await anext(wrong)
+        say(f"  Line {each['line']}: {why_of(each)}")
+        left -= 1
+    await wrong.aclose()
 
 
 async def taken_in(server: Server, asked: Asked, say: Say) -> Desk:
@@ -131,10 +152,11 @@ async def taken_in(server: Server, asked: Asked, say: Say) -> Desk:
     actor = await person_of(server, asked.person)
     if asked.file.stat().st_size == 0:
         raise NotDone(f"The file {asked.file} is empty.")
-    import_id, note = new_id(), Note(actor=actor.id, reason="command line")
+    import_id, note, options = new_id(), Note(actor=actor.id, reason="command line"), options_of(asked.options)
     stored = await server.files.write(upload_of(import_id), pieces(asked.file))
     async with server.database.writing(note) as connection:
-        await new_import(Context(server.house, connection, actor, note), resource, import_id, asked.file.name, stored)
+        ctx = Context(server.house, connection, actor, note)
+        await new_import(ctx, resource, import_id, asked.file.name, stored, options)
     return Desk(server, actor, import_id, say)
 
 
@@ -169,7 +191,8 @@ async def plan(desk: Desk, asked: Asked) -> None:
         raise NotDone(f"--set takes field=value, not {wrong[0]}.")
     async with desk.acting() as (ctx, row):
         constants: dict[str, Any] = dict(each.split("=", 1) for each in asked.constants)
-        changed = {**(row.plan or {}), "constants": constants}
+        columns = columns_of(row, asked.columns)
+        changed = {**(row.plan or {}), "columns": columns, "constants": {**(row.plan or {})["constants"], **constants}}
         await store.change(ctx, imports, row, {"plan": changed, "duplicates": asked.duplicates})
 
 

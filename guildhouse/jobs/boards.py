@@ -6,6 +6,7 @@ of the board where `carried.py` knows those.
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from html import unescape
 from typing import Any
 
 from guildhouse.kernel.importing.documents import ForeignShape, said, within
@@ -41,7 +42,7 @@ def greenhouse_jobs(document: Any) -> Iterator[Record]:
             title=job["title"],
             organization_name=job.get("company_name"),
             unit=names(job.get("departments")),
-            description=plain_text(job.get("content")),
+            description=plain_text(unescape(job.get("content") or "")),
             city=within(job, "location", "name"),
             posted_at=job.get("first_published") or job.get("updated_at"),
             url=job["absolute_url"],
@@ -127,7 +128,7 @@ def ashby_jobs(document: Any) -> Iterator[Record]:
             unit=job.get("team") or job.get("department"),
             description=job.get("descriptionPlain") or plain_text(job.get("descriptionHtml")),
             employment_type={"Intern": "internship"}.get(job.get("employmentType"), job.get("employmentType")),
-            workplace="remote" if job.get("isRemote") else job.get("workplaceType"),
+            workplace=job.get("workplaceType") or ("remote" if job.get("isRemote") else None),
             city=address.get("addressLocality") or job.get("location"),
             region=address.get("addressRegion"),
             country=address.get("addressCountry"),
@@ -163,33 +164,81 @@ def is_schema_org(document: Any) -> bool:
 
 
 def schema_org_jobs(document: Any) -> Iterator[Record]:
-    """The postings of a page."""
+    """The postings of a page. What a posting only points at, by `@id`, stands elsewhere in the page."""
+    known = {str(each["@id"]): each for each in things_in(document) if each.keys() - {"@type"} > {"@id"}}
     for job in postings_in(document):
-        place = job.get("jobLocation")
-        address = within(place[0] if isinstance(place, list) and place else place, "address") or {}
+        place = told(first(job.get("jobLocation")), known)
+        address = told(within(place, "address"), known) or {}
         pay = within(job, "baseSalary", "value")
-        pay = pay if isinstance(pay, Mapping) else {"value": pay}
-        kinds = job.get("employmentType")
+        pay = pay if isinstance(pay, Mapping) else {"value": pay if pay else as_number(job.get("baseSalary"))}
+        name = within(told(first(job.get("hiringOrganization")), known), "name")
         yield said(
-            source=within(job, "identifier", "name") or ("schema.org" if within(job, "identifier", "value") else None),
-            external_id=str(within(job, "identifier", "value") or "") or None,
-            title=job.get("title") or job.get("name"),
-            organization_name=within(job, "hiringOrganization", "name") or text_or_none(job.get("hiringOrganization")),
-            description=plain_text(job.get("description")),
-            employment_type=kinds[0] if isinstance(kinds, list) and kinds else kinds,
-            workplace="remote" if job.get("jobLocationType") == "TELECOMMUTE" else None,
-            city=within(address, "addressLocality"),
-            region=within(address, "addressRegion"),
+            source=within(job, "identifier", "name") or ("schema.org" if identifier_of(job) else None),
+            external_id=identifier_of(job),
+            title=in_words(job.get("title") or job.get("name")),
+            organization_name=in_words(name or text_or_none(job.get("hiringOrganization"))),
+            description=plain_text(text_or_none(job.get("description"))),
+            employment_type=first(job.get("employmentType")),
+            workplace="remote" if first(job.get("jobLocationType")) == "TELECOMMUTE" else None,
+            city=within(address, "addressLocality") or text_or_none(address) or text_or_none(place),
+            region=text_or_none(within(address, "addressRegion")),
             country=within(address, "addressCountry", "name") or text_or_none(within(address, "addressCountry")),
             salary_min=pay.get("minValue") or pay.get("value"),
             salary_max=pay.get("maxValue") or pay.get("value"),
             salary_currency=within(job, "baseSalary", "currency") or job.get("salaryCurrency"),
-            salary_period=str(pay.get("unitText") or "").lower(),
-            skills=job.get("skills"),
+            salary_period=UNITS.get(str(pay.get("unitText") or "").upper(), str(pay.get("unitText") or "").lower()),
+            skills=skills_of(job.get("skills")),
             posted_at=job.get("datePosted"),
             closes_on=job.get("validThrough"),
-            url=job.get("url"),
+            url=text_or_none(first(job.get("url"))),
         )
+
+
+UNITS = {"HUR": "hour", "DAY": "day", "WEE": "week", "MON": "month", "ANN": "year"}  # the codes of UN/CEFACT
+
+
+def things_in(document: Any) -> Iterator[Mapping[str, Any]]:
+    """Every object of a document."""
+    if isinstance(document, Mapping):
+        yield document
+    inside = document.values() if isinstance(document, Mapping) else document if isinstance(document, list) else ()
+    for each in inside:
+        yield from things_in(each)
+
+
+def first(value: Any) -> Any:
+    """The first of several, where there are several; None of none."""
+    return next(iter(value), None) if isinstance(value, list) else value
+
+
+def told(thing: Any, known: Mapping[str, Any]) -> Any:
+    """A thing, or what it only points at."""
+    points = isinstance(thing, Mapping) and thing.keys() - {"@type"} == {"@id"}
+    return known.get(str(thing["@id"]), thing) if points else thing
+
+
+def as_number(value: Any) -> Any:
+    """What is paid, where it is no object."""
+    return value if isinstance(value, int | float | str) else None
+
+
+def identifier_of(job: Mapping[str, Any]) -> str | None:
+    """The number of a posting, which some give without an object around it."""
+    found = job.get("identifier")
+    value = within(found, "value") if isinstance(found, Mapping) else found
+    return str(value) if isinstance(value, str | int) and value != "" else None
+
+
+def skills_of(value: Any) -> Any:
+    """The skills, by their names where they are things."""
+    if not isinstance(value, list):
+        return within(value, "name") or text_or_none(value)
+    return [name for each in value if (name := within(each, "name") or text_or_none(each))]
+
+
+def in_words(value: Any) -> str | None:
+    """A line of text; entities in it are none that a reader should see."""
+    return unescape(value).strip() if isinstance(value, str) else None
 
 
 def text_or_none(value: Any) -> str | None:
@@ -229,14 +278,13 @@ def bullets(title: str, lines: Any) -> str | None:
     return "\n".join([title, *(f"- {line}" for line in lines)]) if lines else None
 
 
+LINKEDIN_LISTS = ("Job Applications.csv", "Saved Jobs.csv")
+
+
 def linkedin_lists(document: Any) -> list[Mapping[str, str]]:
     """The jobs that a person has applied for or saved, of a LinkedIn data export."""
-    return [
-        row
-        for name, rows in document.items()
-        if name.rpartition("/")[2] in ("Job Applications.csv", "Saved Jobs.csv") or "Job Applications_" in name
-        for row in rows
-    ]
+    lists = [name for name in document if name.rpartition("/")[2] in LINKEDIN_LISTS or "Job Applications_" in name]
+    return [row for name in lists for row in document[name]]
 
 
 def is_linkedin(document: Any) -> bool:

@@ -13,7 +13,7 @@ CARRY = Carry(
     alike=(("title", "organization_id", "organization_name", "city"),),
     shapes=tuple(
         f"guildhouse.jobs.boards:{name}"
-        for name in ("GREENHOUSE", "GREENHOUSE_HARVEST", "LEVER", "ASHBY", "SCHEMA_ORG", "JSON_RESUME_JOB", "LINKEDIN_JOBS")
+        for name in ("LINKEDIN_JOBS", "GREENHOUSE", "GREENHOUSE_HARVEST", "LEVER", "ASHBY", "SCHEMA_ORG", "JSON_RESUME_JOB")
     ),
     pay=("salary_min", "salary_max", "salary_currency", "salary_period"),
     headers={
@@ -27,13 +27,15 @@ CARRY = Carry(
                             "僱用類型", "职位类型"),
         "term": ("appointment type", "contract type", "契約類型"),
         "workplace": ("workplace type", "location type", "remote", "on-site or remote", "工作型態", "遠端"),
+        "pay": ("薪資待遇", "工作待遇", "薪水待遇", "薪資範圍", "月薪資", "時薪", "核薪"),
         "salary_min": ("min salary", "salary from", "minimum salary", "pay min", "最低薪資", "薪資下限"),
         "salary_max": ("max salary", "salary to", "maximum salary", "pay max", "最高薪資", "薪資上限"),
         "salary_currency": ("currency", "幣別", "货币"),
         "salary_period": ("pay period", "salary type", "salary interval", "計薪方式", "薪資週期"),
-        "opens_on": ("open date", "opens", "start date", "posting date", "apply start date", "開始日期", "刊登日期"),
+        "opens_on": ("open date", "opens", "start date", "posting date", "apply start date", "開始日期", "刊登日期",
+                     "公告日期"),
         "closes_on": ("close date", "closes", "closing date", "deadline", "application deadline", "expiration date",
-                      "apply end date", "expires", "截止日期", "截止日", "應徵截止"),
+                      "apply end date", "expires", "截止日期", "截止日", "應徵截止", "應徵截止日", "收件截止日", "報名截止"),
         "posted_at": ("posted", "date posted", "posted on", "posted date", "published", "刊登時間", "發布日期"),
         "external_id": ("job id", "requisition id", "req id", "reference", "posting id", "control number", "職缺編號",
                         "編號"),

@@ -55,12 +55,17 @@ def indeed_job(board: Board, job: Job) -> Iterator[str]:
     yield element("city", job.city or board.organization.city)
     yield element("state", job.region or board.organization.region)
     yield element("country", job.country or board.organization.country)
-    yield element("description", as_html(job.description) or as_html(job.title))
+    yield element("description", without_entities(as_html(job.description) or as_html(job.title)))
     yield element("salary", salary_in_words(job))
     yield element("jobtype", INDEED_TYPES.get(job.employment_type or ""))
     yield element("category", job.unit)
     yield element("expirationdate", last_moment(job.closes_on) if job.closes_on else None)
     yield element("remotetype", INDEED_REMOTE.get(job.workplace or ""))
+
+
+def without_entities(markup: str) -> str:
+    """HTML with the signs themselves: Indeed wants no entities anywhere in a feed."""
+    return markup.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def salary_in_words(job: Job) -> str | None:

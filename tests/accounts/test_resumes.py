@@ -9,13 +9,14 @@ from typing import Any
 import orjson
 import pytest
 
-from guildhouse.accounts.resumes import json_resume_profile
+from guildhouse.accounts.resumes import json_resume_profile, linkedin_profile, whole_name
 from tests.cast import Cast
 from tests.kernel.importing.intake import judged, rows, told_to
 
 pytestmark = pytest.mark.anyio
 RESUME = {
-    "basics": {"name": "Ada Byron", "label": "Analyst", "email": "old@example.com", "phone": "+886 2 1234", "url": "https://ada.example",
+    "basics": {"name": "Ada Byron", "label": "Analyst", "email": "old@example.com",
+    "phone": "+886 2 1234", "url": "https://ada.example",
                "summary": "I count.", "location": {"city": "臺北", "countryCode": "TW"}},
     "work": [{"name": "Acme", "position": "Engineer", "startDate": "2019", "endDate": "2022"}],
     "education": [{"institution": "Tunghai", "area": "Maths", "studyType": "BSc"}],
@@ -47,6 +48,46 @@ def test_nothing_of_a_json_resume_is_lost() -> None:
     [profile] = json_resume_profile(RESUME)
     assert profile["about"] == "I count.\n\nWork\n- Engineer, Acme, 2019, 2022\n\nEducation\n- BSc, Maths, Tunghai"
     assert (profile["id"], profile["skills"]) == ("me", ["Python", "asyncio"])
+
+
+def test_what_a_json_resume_tells_at_length_stands_in_about() -> None:
+    [profile] = json_resume_profile({
+        "basics": {"name": "Ada", "profiles": [{"network": "GitHub", "url": "https://github.com/ada"}, {}]},
+        "work": [{"name": "Acme", "summary": "Engines", "highlights": ["Fast", "", "Good"]}, {}],
+        "volunteer": [{"organization": "Red Cross", "position": "Driver"}], "projects": [{"name": "Notes",
+        "description": "G"}],
+        "certificates": [{"name": "CPA", "issuer": "Board", "date": "2026"}], "awards": None, "references": [],
+        "languages": [{"language": "中文", "fluency": "native"},
+        "English"], "skills": ["SQL", {"name": None, "keywords": None}, 7],
+    })  # fmt: skip
+    assert profile["about"] == (
+        "Work\n- Acme\n  Engines\n  Fast\n  Good\n\nVolunteering\n- Driver, Red Cross\n\nProjects\n- Notes\n  G\n\n"
+        "Certificates\n- CPA, Board, 2026\n\nLanguages\n- 中文, native\n\nhttps://github.com/ada"
+    )
+    assert profile["skills"] == ["SQL"]
+
+
+def test_what_else_a_linkedin_export_tells_of_a_person_is_kept() -> None:
+    [profile] = linkedin_profile({
+        "Basic/Profile.csv": [{"First Name": "小明", "Last Name": "王",
+        "Websites": "[PORTFOLIO:https://a.example,BLOG:https://b.example]"}],
+        "Basic/Positions.csv": [{"Title": "Cook", "Company Name": "Acme", "Location": "Tainan", "Description": "Soup"}],
+        "Basic/Languages.csv": [{"Name": "English", "Proficiency": "Native"}],
+        "Basic/Certifications.csv": [{"Name": "Food safety", "Authority": "City"}],
+    })  # fmt: skip
+    assert profile == {
+        "id": "me", "name": "王小明", "website": "https://a.example",
+        "about": "Work\n- Cook, Acme, Tainan\n  Soup\n\nCertificates\n- Food safety, City\n\nLanguages\n- English, Native"
+        "\n\nhttps://b.example",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("first", "last", "whole"), [
+    ("Ada", "Byron", "Ada Byron"), ("小明", "王", "王小明"), ("Ada", "王", "Ada 王"), ("", "Byron", "Byron"),
+    (" Ada ", "", "Ada"), ("", "", ""),
+])  # fmt: skip
+def test_a_name_in_two_parts_is_written_as_people_write_it(first: str, last: str, whole: str) -> None:
+    assert whole_name(first, last) == whole
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
 """A person's archive from the command line, in the name of an admin: judged, loaded, and refused in words."""
 
 import asyncio
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from guildhouse.accounts.moving_in.unzipping import is_takeout
+from guildhouse.accounts.moving_in.unzipping import is_cut, is_takeout
 from guildhouse.commands import arriving
 from guildhouse.commands.joining import NotDone
 from guildhouse.config import Config
@@ -50,3 +51,13 @@ async def test_an_archive_is_judged_and_loaded_by_an_admin_only(
     file.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(NotDone, match="cut off"):
         await arriving.bring(config, dsn, file, "olga@example.org", said.append, apply=True)
+
+
+def test_an_archive_of_another_program_is_no_take_out_that_was_cut_off(tmp_path: Path) -> None:
+    export = tmp_path / "linkedin.zip"
+    with zipfile.ZipFile(export, "w") as archive:
+        archive.writestr("Profile.csv", "First Name\nAda\n")
+    assert not is_takeout(export) and not is_cut(export)
+    export.write_bytes(export.read_bytes()[:-30])
+    assert not is_takeout(export) and is_cut(export)
+    assert not is_cut(Path(__file__))

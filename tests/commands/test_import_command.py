@@ -26,11 +26,11 @@ def brings(dsn: str, config: Config, tmp_path: Path) -> Brings:
     ask(dsn, person)
 
     def bring(text: str = CALLS, resource: str = "reminders", person: str = "ada@example.org", *constants: str,
-              wrong: Path | None = None, apply: bool = False) -> str:  # fmt: skip
+              wrong: Path | None = None, apply: bool = False, **more: list[str]) -> str:  # fmt: skip
         file = tmp_path / "calls.csv"
         file.write_text(text)
         said: list[str] = []
-        asked = importing.Asked(file, resource, person, constants, "ask", wrong, apply)
+        asked = importing.Asked(file, resource, person, constants, "ask", wrong, apply, **more)
         asyncio.run(importing.bring(config, dsn, asked, said.append))
         return "\n".join(said)
 
@@ -67,6 +67,14 @@ def test_a_file_is_judged_applied_and_taken_back(brings: Brings, dsn: str, confi
     assert ask(dsn, "SELECT count(*) FROM reminders WHERE deleted_at IS NULL") == [(0,)]
 
 
+def test_what_was_not_seen_is_said_and_what_is_left_out_is_told(brings: Brings) -> None:
+    text = "x,y,z\nWhat,When,Colour\nCall Ben,03/04/2030,red\n"
+    said = brings(text)
+    assert "Left out: x, y, z." in said and "  Line 2: text: Field required" in said
+    said = brings(text, options=["header_line=2"], columns=["when=due_at:dmy"])
+    assert "What -> text." in said and "Left out: When, Colour." in said and "Judged: 1 create." in said
+
+
 def test_an_import_that_was_cut_off_goes_on(brings: Brings, dsn: str, config: Config) -> None:
     import_id = re.findall(r"import ([0-9a-f-]{36})", brings())[0]
     ask(dsn, f"UPDATE imports SET status = 'applying' WHERE id = '{import_id}'")
@@ -81,6 +89,10 @@ def test_an_import_that_was_cut_off_goes_on(brings: Brings, dsn: str, config: Co
         ({"resource": "nothing"}, "can be imported into"),
         ({"person": "cleo@example.org"}, "Nobody here"),
         ({"text": ""}, "empty"),
+        ({"options": ["colour=red"]}, "colour"),
+        ({"options": ["header_line=0"]}, "greater than"),
+        ({"columns": ["Colour=text"]}, "The file has no column Colour. There are: What, Due."),
+        ({"columns": ["What=colour"]}, "the fields are"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_words(brings: Brings, given: dict[str, str], why: str) -> None:

@@ -1,5 +1,6 @@
 """Boards and feeds: an organization's open jobs as others read them, the same for all callers, and gone when they close."""
 
+import re
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -7,8 +8,8 @@ import orjson
 import pytest
 
 from guildhouse.jobs.board_job import BoardJob
-from guildhouse.jobs.feeds import element
-from guildhouse.jobs.open_jobs import number_of
+from guildhouse.jobs.feeds import element, without_entities
+from guildhouse.jobs.open_jobs import as_html, number_of
 from tests.cast import Cast
 from tests.contracts.conftest import settled
 from tests.jobs.openings import hiring, posted, tracked
@@ -211,7 +212,13 @@ async def test_what_indeed_reads(cast: Cast) -> None:
     assert told["company"] == organization["name"] and told["country"] == "TW"
     assert told["salary"] == "TWD 60000 - 80000.50 per month"
     assert (told["jobtype"], told["remotetype"], told["category"]) == ("fulltime", "Fully remote", "Engines")
-    assert "&lt;p&gt;" in str(told["description"])
+    assert str(told["description"]).startswith("<p>a]]>b &amp; <p>c 臺北")  # its entities would be told as they are
+
+
+@pytest.mark.parametrize("text", ["R&D", "5 < 6 > 4", "A\n\nB & C\nD", "&lt;", "<b>", "a &amp; b"])
+def test_no_entity_is_in_what_indeed_reads(text: str) -> None:
+    told = without_entities(as_html(text))
+    assert re.sub("</?p>|<br>", "", told).replace("\n", "") == text.replace("\n", "")
 
 
 async def test_what_linkedin_reads(cast: Cast) -> None:

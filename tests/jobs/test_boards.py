@@ -2,6 +2,7 @@
 
 import html
 import io
+import re
 import zipfile
 from importlib import import_module
 from pathlib import Path
@@ -51,7 +52,8 @@ ASHBY = {
             "descriptionHtml": "<p>Nights</p>", "team": "Ward", "workplaceType": "OnSite",
             "address": {"postalAddress": {"addressLocality": "Cork", "addressCountry": "Ireland"}},
             "compensation": {"summaryComponents": [
-                {"compensationType": "Salary", "interval": "1 YEAR", "currencyCode": "EUR", "minValue": 1, "maxValue": 2}]},
+                {"compensationType": "Salary", "interval": "1 YEAR",
+                "currencyCode": "EUR", "minValue": 1, "maxValue": 2}]},
         },
         {"title": "Hidden", "jobUrl": "https://jobs.ashbyhq.com/acme/78", "isListed": False},
     ],
@@ -102,6 +104,16 @@ def test_greenhouse_escapes_its_content_twice(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "markup", ["<b>Hi</b> &amp; <i>you</i>", "<p>a &lt;p&gt; b</p>", "no tags &amp; lines", "<p>R&amp;D&nbsp;lead</p>"]
+)
+def test_what_greenhouse_escaped_is_read_as_it_was_written(markup: str) -> None:
+    [told] = boards.greenhouse_jobs(
+        {"jobs": [{"id": 1, "title": "x", "absolute_url": "https://x.org", "content": html.escape(markup)}]}
+    )
+    assert told["description"] == " ".join(html.unescape(re.sub("</?[bip]>", "", markup)).split())
+
+
 def test_lever_says_what_it_requires_in_lists_only(tmp_path: Path) -> None:
     shape, [job] = read(tmp_path, orjson.dumps(LEVER))
     assert (shape, job["description"]) == (
@@ -125,6 +137,70 @@ def test_ashby_schema_org_and_json_resume(tmp_path: Path) -> None:
         )
     shape, [job] = read(tmp_path, orjson.dumps(RESUME_JOB))
     assert (shape, job["description"], job["pay"]) == ("json-resume-job", "Responsibilities\n- Soup", "40000")
+
+
+GRAPH: dict[str, Any] = {
+    "@context": "https://schema.org",
+    "@graph": [
+        {"@type": "WebPage", "name": "Jobs", "mainEntity": {"@id": "#job"}},
+        {"@type": "Organization", "@id": "#acme", "name": "Acme &amp; Sons"},
+        {"@type": "Place", "@id": "#hall", "address": {"@type": "PostalAddress", "@id": "#there"}},
+        {"@id": "#there", "addressLocality": "Taipei", "addressRegion": "TPE", "addressCountry": "TW"},
+        {
+            "@type": ["Thing", "JobPosting"], "@id": "#job", "title": "Cook &amp; baker", "identifier": "R-7",
+            "hiringOrganization": {"@id": "#acme"}, "jobLocation": [{"@id": "#hall"}, {"address": "Tainan"}],
+            "employmentType": [], "skills": [{"@type": "DefinedTerm", "name": "Soup"}, "Bread", {"@id": "#none"}],
+            "baseSalary": {"currency": "TWD", "value": {"value": "40,000", "unitText": "MON"}},
+            "url": ["https://acme.example/7"],
+        },
+    ],
+}  # fmt: skip
+
+
+def test_a_posting_is_whole_where_its_parts_stand_elsewhere_in_the_page() -> None:
+    assert list(boards.schema_org_jobs(GRAPH)) == [{
+        "source": "schema.org", "external_id": "R-7", "title": "Cook & baker", "organization_name": "Acme & Sons",
+        "city": "Taipei", "region": "TPE", "country": "TW", "salary_min": "40,000", "salary_max": "40,000",
+        "salary_currency": "TWD", "salary_period": "month", "skills": ["Soup",
+        "Bread"], "url": "https://acme.example/7",
+    }]  # fmt: skip
+
+
+@pytest.mark.parametrize(("part", "told"), [
+    ({"jobLocation": "Taipei, Taiwan"}, {"city": "Taipei, Taiwan"}), ({"jobLocation": [{"address": "Tainan"}]},
+    {"city": "Tainan"}),
+    ({"jobLocation": [], "hiringOrganization": []}, {}), ({"hiringOrganization": [{"name": "A"}, {"name": "B"}]},
+    {"organization_name": "A"}),
+    ({"hiringOrganization": "Acme"}, {"organization_name": "Acme"}), ({"hiringOrganization": {"@id": "#unknown"}}, {}),
+    ({"baseSalary": 30000}, {"salary_min": 30000, "salary_max": 30000}), ({"baseSalary": "NT$30k"},
+    {"salary_min": "NT$30k", "salary_max": "NT$30k"}),
+    ({"baseSalary": {"currency": "EUR", "value": 12}}, {"salary_min": 12, "salary_max": 12, "salary_currency": "EUR"}),
+    ({"identifier": 7}, {"source": "schema.org", "external_id": "7"}), ({"identifier": {"value": ""}}, {}),
+    ({"identifier": {"name": "Acme", "value": 0}}, {"source": "Acme", "external_id": "0"}),
+    ({"skills": "a, b"}, {"skills": "a, b"}), ({"description": {"@id": "x"}, "url": {"@id": "x"}}, {}),
+    ({"jobLocationType": ["TELECOMMUTE"]}, {"workplace": "remote"}),
+])  # fmt: skip
+def test_each_part_of_a_posting_in_the_forms_that_pages_have(part: dict[str, Any], told: dict[str, Any]) -> None:
+    assert list(boards.schema_org_jobs({"@type": "JobPosting", "title": "Cook", **part})) == [{"title": "Cook", **told}]
+
+
+@pytest.mark.parametrize(("remote", "place", "told"), [
+    (True, "Hybrid", "Hybrid"), (True, None, "remote"), (True, "Remote", "Remote"), (False, "OnSite", "OnSite"),
+    (False, None, None),
+])  # fmt: skip
+def test_ashby_says_hybrid_where_some_days_are_remote(remote: bool, place: str | None, told: str | None) -> None:
+    job = {"title": "Nurse", "jobUrl": "https://jobs.ashbyhq.com/acme/77", "isRemote": remote, "workplaceType": place}
+    assert [each.get("workplace") for each in boards.ashby_jobs({"jobs": [job]})] == [told]
+
+
+def test_what_else_is_in_a_linkedin_export_may_be_broken(tmp_path: Path) -> None:
+    listed = "Application Date,Company Name,Job Title,Job Url\n1/2/26,Acme,Clerk,http://www.linkedin.com/jobs/view/1\n"
+    made = io.BytesIO(linkedin(Jobs_Job_Applications=listed))
+    with zipfile.ZipFile(made, "a") as archive:
+        archive.writestr("more.json", "{broken")
+        archive.writestr("__MACOSX/Jobs/._Job Applications.csv", b"\0\5\x16\7")
+        archive.writestr("messages.csv", "CONTENT\n" + "x" * 200_000)
+    assert [each["title"] for each in read(tmp_path, made.getvalue(), "export.zip")[1]] == ["Clerk"]
 
 
 def test_linkedin_export(tmp_path: Path) -> None:

@@ -110,6 +110,11 @@ def is_takeout(path: Path) -> bool:
         return False
 
 
+def is_cut(path: Path) -> bool:
+    """Whether a file is the beginning of an archive, whose end says what is in it."""
+    return path.suffix == ".zip" and not zipfile.is_zipfile(path)
+
+
 def read_archive(path: Path) -> Brought:
     """The whole of a take-out that can be trusted to be what its manifest says. Raises `ArchiveRefused`."""
     try:

@@ -15,9 +15,14 @@ NUMBER = re.compile(
 )
 
 
+# 3萬2千, 1億5000萬, and 3萬2, which means the same as 3萬2千.
+COMPOUND = re.compile(r"(\d[\d.,]*)\s*([億亿萬万])\s*(\d[\d,]*)\s*([萬万千仟百])?(?![\d.萬万億亿千仟百人名個个])")
+WITHIN = {"萬": 1e4, "万": 1e4, "千": 1e3, "仟": 1e3, "百": 1e2}
+
+
 def number(text: str, hints: Hints, *, money: bool = False) -> float:
     """A number with the separators and scales of any country. Raises `Unclear`."""
-    found = NUMBER.fullmatch(tidy(text).lower())
+    found = NUMBER.fullmatch(compounded(tidy(text).lower()))
     if found is None:
         raise Unclear("no-number", "this is no number")
     sign, digits, scale = found.groups()
@@ -25,6 +30,22 @@ def number(text: str, hints: Hints, *, money: bool = False) -> float:
         scale or "", 1
     )
     return -round(value, 6) if sign in ("-", "−") else round(value, 6)
+
+
+def compounded(text: str) -> str:
+    """The text with numbers in two scales as one: `3萬2千` is 32000."""
+
+    def whole(found: re.Match[str]) -> str:
+        more, scale = found[3].replace(",", ""), found[4]
+        within = WITHIN[scale] if scale else SCALES[found[2]] / 10 if len(more) == 1 else 1
+        try:
+            return f"{float(found[1].replace(',', '')) * SCALES[found[2]] + float(more) * within:.2f}".removesuffix(
+                ".00"
+            )
+        except ValueError:
+            return found[0]
+
+    return COMPOUND.sub(whole, COMPOUND.sub(whole, text))
 
 
 def plain_number(digits: str, hints: Hints, *, money: bool) -> float:
@@ -84,6 +105,15 @@ NOT_SAID = frozenset(
 )
 
 
+# How often it is paid in a year, which is no amount: `保障14個月`.
+TIMES = re.compile(r"(?:保障|[x×*])?\s*\d+(?:\.\d+)?\s*(?:個月|个月|months?\b)\s*[x×*]?")
+# What comes on top, and has no amount.
+EXTRAS = re.compile(r"\+\s*(?:ote|bonus(?:es)?|commissions?|equity|benefits|tips|super|獎金|奖金|分紅|抽成|績效)")
+# A word that a number belongs to: of a grade, not of money.
+GRADE = re.compile(r"(?<![a-z0-9])([a-z]{1,5})-?(?=\d)")
+BEFORE_AMOUNTS = frozenset(("to", "bis", "ab", "from", "ca", "c", "max", "min", "up", "about", "von"))
+
+
 @dataclass(frozen=True, slots=True)
 class Pay:
     """What was written about pay: an amount or two, the currency and the period, as far as they were said."""
@@ -96,15 +126,32 @@ class Pay:
 
 def pay(text: str, hints: Hints) -> Pay:
     """`NT$60k-80k / month`, `月薪 60,000~80,000 元`, `年薪 100 萬以上`, `面議`. Raises `Unclear`."""
-    said = tidy(text).lower()
-    if words_of(said) in NOT_SAID or not re.search(r"\d", said):
-        if words_of(said) in NOT_SAID:
-            return Pay()
-        raise Unclear("no-number", "this is no number")
+    said = compounded(tidy(text).lower())
+    if words_of(said) in NOT_SAID:
+        return Pay()
     currency, period = currency_in(said), period_in(said)
+    said = EXTRAS.sub("", TIMES.sub(" ", said)).strip()
+    check_amounts(said)
     amounts = [number(each[0].strip(), hints, money=True) for each in NUMBER.finditer(amounts_of(said))]
     if not 1 <= len(amounts) <= 2:
         raise Unclear("no-number", "this is no number")
+    low, high = ends_of(said, amounts)
+    if low is not None and high is not None and low > high:
+        raise Unclear("unclear-pay", "write one amount, or two as from - to")
+    return Pay(low, high, currency, period)
+
+
+def check_amounts(said: str) -> None:
+    """Raise `Unclear` for numbers that are no amounts: of a grade, below nothing, or two that are no two ends."""
+    grades = {word for word in GRADE.findall(said) if word not in BEFORE_AMOUNTS and not currency_in(word)}
+    between = re.findall(r"\d\D*", amounts_of(said))
+    apart = len(NUMBER.findall(amounts_of(said))) == 2 and not any("|" in each for each in between)
+    if grades or apart or re.match(r"[-−]\s*\d", said):
+        raise Unclear("unclear-pay", "write one amount, or two as from - to")
+
+
+def ends_of(said: str, amounts: Sequence[float]) -> tuple[float | None, float | None]:
+    """Both ends of what is paid; one of them stays open where the text says so."""
     ends = scaled_alike(said, amounts)
     low: float | None = ends[0]
     high: float | None = ends[1]
@@ -112,7 +159,7 @@ def pay(text: str, hints: Hints) -> Pay:
         high = None
     if re.search(r"以下|up to|\bmax|^<", said) and len(amounts) == 1:
         low = None
-    return Pay(low, high, currency, period)
+    return low, high
 
 
 def amounts_of(said: str) -> str:
@@ -140,9 +187,12 @@ def currency_in(said: str) -> str | None:
 
 def period_in(said: str) -> str | None:
     """The period that a text names."""
+    said = re.sub(r"日[圓元幣币]", "", said)
     for period, words in PERIODS.items():
         for word in words:
-            if (not word.isascii() and word in said) or re.search(rf"(?:/|per|a|an|\b)\s*{re.escape(word)}\b", said):
+            if (not word.isascii() and word in said) or re.search(
+                rf"(?:\b(?:per|an?)\s*|/\s*|\b){re.escape(word)}\b", said
+            ):
                 return period
     return None
 

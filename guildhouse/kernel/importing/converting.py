@@ -19,6 +19,7 @@ import guildhouse
 from guildhouse.kernel.importing import documents, sources
 from guildhouse.kernel.importing.documents import ForeignShape
 from guildhouse.kernel.importing.sources import Found, SourceRow, Unreadable
+from guildhouse.kernel.importing.table_rows import table_of
 
 PROFILED = 5000  # rows whose cells are looked at for the suggestions
 SAMPLES = 5
@@ -41,7 +42,7 @@ def main() -> None:
     try:
         summary = convert(path, name, asked["said"], lambda: [imported(each) for each in asked["shapes"]], write)
     except Unreadable as error:
-        summary = {"why": error.why}
+        summary = {"why": error.why, "known": error.known}
     except MemoryError:
         summary = {"why": "too-large-for-its-kind"}
     sys.stdout.flush()
@@ -108,10 +109,10 @@ def opened(path: Path, format_: str, said: Mapping[str, Any], shapes: Shapes) ->
     """What the file is, its columns (a list that may grow), and its rows."""
     if format_ == "csv":
         found = sources.look_at_csv(path, said)
-        return found, *sources.table_of(csv_of(path, found), found.header)
+        return found, *table_of(csv_of(path, found), found, said)
     if format_ == "xlsx":
         found = sources.look_at_xlsx(path, said)
-        return found, *sources.table_of(sources.xlsx_rows(path, found), found.header)
+        return found, *table_of(sources.xlsx_rows(path, found), found, said)
     columns: list[str] = []
     if format_ == "ndjson":
         encoding, bom = sources.encoding_of(path)

@@ -8,7 +8,9 @@ import csv
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
@@ -25,9 +27,25 @@ from guildhouse.kernel.importing.sources import (
     SourceRow,
     Unreadable,
     check_unpacked,
+    in_utf8,
 )
 
 DEEPEST = 6
+# What others call that which only holds the records: {"data": {"jobs": [...]}}.
+WRAPPERS = frozenset(
+    (
+        "data",
+        "result",
+        "results",
+        "response",
+        "payload",
+        "body",
+        "content",
+        "d",
+        "_embedded",
+        "export",
+    )
+)
 ABSENT = ""  # a cell of a column that this record does not have, in contrast to null
 SCRIPT = re.compile(r"<script[^>]*application/ld\+json[^>]*>(.*?)</script>", re.IGNORECASE | re.DOTALL)
 
@@ -70,9 +88,31 @@ def load_document(path: Path, format_: str) -> Any:
         raise Unreadable("json-too-large")
     raw = path.read_bytes()
     if format_ == "html":
-        found = [parsed(unescape(each).encode()) for each in SCRIPT.findall(raw.decode("utf-8", "replace"))]
-        return found[0] if len(found) == 1 else found
+        return page_of(raw)
     return parsed(raw)
+
+
+def page_of(raw: bytes) -> Any:
+    """What a page says in its scripts; a script that is broken is passed over where others say something."""
+    text = in_utf8(raw).decode("utf-8", "replace")
+    found, broken = [], None
+    for script in SCRIPT.findall(text):
+        try:
+            found.append(script_of(script))
+        except Unreadable as error:
+            broken = error
+    if broken and not found:
+        raise broken
+    return found[0] if len(found) == 1 else found
+
+
+def script_of(script: str) -> Any:
+    """The JSON of a script, which some pages put in a comment, and some escape as if it were text."""
+    bare = re.sub(r"\A\s*(?:<!--|//\s*<!\[CDATA\[|<!\[CDATA\[)|(?:-->|//\s*\]\]>|\]\]>)\s*\Z", "", script).strip()
+    try:
+        return parsed(unescape(bare).encode())
+    except Unreadable:
+        return parsed(bare.encode())
 
 
 def parsed(raw: bytes) -> Any:
@@ -91,20 +131,52 @@ def recoded(raw: bytes) -> bytes:
     return raw
 
 
-def archive_of(path: Path) -> dict[str, Any]:
-    """The tables and documents of an archive by name: CSV as lists of rows, JSON as it is; others are left out."""
-    check_unpacked(path)
-    found: dict[str, Any] = {}
+class Archive(Mapping[str, Any]):
+    """The tables and documents of an archive by name: CSV as lists of rows, JSON as it is; others are left out.
+
+    Each is read when it is asked for: what nobody asks for may be broken.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with opened_archive(path) as archive:
+            self.names = [each.filename for each in archive.infolist()[:1000] if is_told(each)]
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.names:
+            raise KeyError(name)
+        with opened_archive(self.path) as archive:
+            raw = archive.read(name)
+        return table_in(raw) if name.lower().endswith(".csv") else parsed(raw)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def is_told(entry: zipfile.ZipInfo) -> bool:
+    """Whether a file of an archive is read at all; what systems add for themselves, as `__MACOSX/._Jobs.csv`, is not."""
+    hidden = entry.filename.rpartition("/")[2].startswith(".") or entry.filename.startswith("__MACOSX/")
+    kind = entry.filename.lower().rpartition(".")[2]
+    return not hidden and kind in ("csv", "json") and entry.file_size <= LARGEST_JSON
+
+
+@contextmanager
+def opened_archive(path: Path) -> Iterator[zipfile.ZipFile]:
+    """The archive; whatever is wrong with it, it is broken."""
     try:
         with zipfile.ZipFile(path) as archive:
-            for entry in archive.infolist()[:1000]:
-                kind = entry.filename.lower().rpartition(".")[2]
-                if kind in ("csv", "json") and entry.file_size <= LARGEST_JSON:
-                    raw = archive.read(entry)
-                    found[entry.filename] = table_in(raw) if kind == "csv" else parsed(raw)
-    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, EOFError) as error:
+            yield archive
+    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, EOFError, zlib.error) as error:
         raise Unreadable("broken-archive") from error
-    return found
+
+
+def archive_of(path: Path) -> Archive:
+    """The archive, unless it unpacks to too much."""
+    check_unpacked(path)
+    return Archive(path)
 
 
 def table_in(raw: bytes) -> list[dict[str, str]]:
@@ -112,6 +184,7 @@ def table_in(raw: bytes) -> list[dict[str, str]]:
     lines = raw.decode("utf-8-sig", "replace").splitlines(keepends=True)
     if lines and lines[0].startswith("Notes:"):
         lines = lines[next((n for n, line in enumerate(lines) if not line.strip()), -1) + 1 :]
+    csv.field_size_limit(LONGEST_LINE)
     reader = csv.DictReader(io.StringIO("".join(lines)))
     try:
         return [{name: value or "" for name, value in row.items() if isinstance(name, str)} for row in reader]
@@ -135,12 +208,16 @@ def claims(shape: ForeignShape, document: Any) -> bool:
 
 
 def records_in(document: Any) -> list[Any]:
-    """The records of a document of no known shape."""
+    """The records of a document of no known shape: its longest list of them, however it is wrapped."""
     if isinstance(document, list):
         return document
     if isinstance(document, dict):
         lists = [each for each in document.values() if isinstance(each, list) and any(map(is_record, each))]
-        return max(lists, key=len) if lists and not is_wide(document) else [document]
+        if lists and not is_wide(document):
+            return max(lists, key=len)
+        for name, inside in document.items():
+            if name.lower() in WRAPPERS and isinstance(inside, dict) and (found := records_in(inside)) != [inside]:
+                return found
     return [document]
 
 

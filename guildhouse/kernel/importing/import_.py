@@ -125,7 +125,10 @@ class ImportMark(Base):
 
 
 class Options(Shape):
-    """What to take the file for, instead of what was found. Null is for what is to be found out."""
+    """What to take the file for, instead of what was found. Null is for what is to be found out.
+
+    `header_line` is the line that names the columns, from 1: what stands above it is left out.
+    """
 
     format: Literal["csv", "xlsx", "ndjson", "json", "html", "zip", "guildhouse"] | None = None
     encoding: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")] | None = None
@@ -133,6 +136,7 @@ class Options(Shape):
     quote: Annotated[str, Field(pattern=r"^[^\r\n]$", examples=["'"])] | None = None
     escape: Annotated[str, Field(pattern=r"^[^\r\n]$", examples=["\\"])] | None = None
     header: bool | None = None
+    header_line: Annotated[int, Field(ge=1, le=1 << 20)] | None = None
     sheet: Annotated[str, Field(max_length=200)] | None = None
     shape: Annotated[str, Field(max_length=100)] | None = None
 

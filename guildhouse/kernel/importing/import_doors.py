@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -23,7 +23,7 @@ from guildhouse.kernel.importing import own_format
 from guildhouse.kernel.importing.import_ import Import, imports, is_own
 from guildhouse.kernel.importing.importable import is_importable
 from guildhouse.kernel.importing.judging import VERDICTS, Lector, Line
-from guildhouse.kernel.importing.unpacking import CHUNK_ROWS, header_of, upload_of
+from guildhouse.kernel.importing.unpacking import CHUNK_ROWS, WRONG, header_of, upload_of
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.problems import fault_body
 from guildhouse.kernel.request import Call
@@ -33,7 +33,6 @@ from guildhouse.kernel.server import Server
 from guildhouse.kernel.writing import perform, row_answer
 
 MOST = 200
-WRONG = "what is wrong"
 OUTCOMES = ("created", "changed", "unchanged", "skipped", "failed")
 
 
@@ -78,12 +77,19 @@ async def upload(call: Call) -> Answer:
     return answer
 
 
-async def new_import(ctx: Context, resource: Resource[Any], import_id: str, name: str, stored: Stored) -> Import:
+async def new_import(
+    ctx: Context,
+    resource: Resource[Any],
+    import_id: str,
+    name: str,
+    stored: Stored,
+    options: Mapping[str, Any] | None = None,
+) -> Import:
     """The row of an import whose file is stored; the actor's own."""
     return await store.create(ctx, imports, {
         "id": import_id, "person_id": ctx.actor.id, "resource": resource.name, "file_name": name or "upload",
-        "size": stored.size, "sha256": stored.sha256, "options": {}, "columns": [], "mode": "each", "known": "change",
-        "duplicates": "ask", "decisions": {}, "judged": {}, "written": {}, "taken_back": {},
+        "size": stored.size, "sha256": stored.sha256, "options": dict(options or {}), "columns": [], "mode": "each",
+        "known": "change", "duplicates": "ask", "decisions": {}, "judged": {}, "written": {}, "taken_back": {},
         "narrowed": ctx.actor.key_permissions,
     }, verb="created")  # fmt: skip
 
@@ -137,7 +143,7 @@ def asked(call: Call) -> tuple[str | None, str | None, int, int]:
 
 async def told_rows(
     view: View, row: Import, start: int, verdict: str | None = None, outcome: str | None = None
-) -> AsyncIterator[dict[str, Any]]:
+) -> AsyncGenerator[dict[str, Any]]:
     """The rows from a place on, with all that is known of them; a chunk that has none of the wanted is not read."""
     resource = view.server.house.resources[row.resource]
     lector = Lector(row, resource, view.server.files, view.actor.within(row.narrowed))

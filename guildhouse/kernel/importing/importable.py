@@ -1,6 +1,7 @@
 """Importable: the fields that a file can fill, out of a resource's own shapes, and how the cells of each are read."""
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from datetime import date, datetime
@@ -21,6 +22,30 @@ from guildhouse.kernel.resource import Resource
 ID = "id"
 PAY = "pay"
 LONGEST_MET, MOST_MET = 60, 5000
+BARE_ADDRESS = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,24}(?:[/?#]\S*)?", re.IGNORECASE)
+# What people and spreadsheets write where there is nothing: no text that means it, but no value of any other kind.
+NOTHING = frozenset(
+    (
+        "-",
+        "--",
+        "–",
+        "—",
+        "n/a",
+        "#n/a",
+        "null",
+        "nil",
+        "none",
+        "無",
+        "无",
+        "#value!",
+        "#ref!",
+        "#name?",
+        "#div/0!",
+    )
+)
+# 8.07524E+08, and ##### where a column was too narrow.
+NOT_SHOWN = re.compile(r"\d(?:\.\d+)?E\+\d{2,3}|#{3,}", re.IGNORECASE)
+TEXTS = frozenset(("line", "text", "list", "flag", "pay"))
 
 
 @dataclass(frozen=True)
@@ -60,7 +85,8 @@ def field_of(resource: Resource[Any], name: str, hint: Any) -> ImportField:
     hint = without_none(hint)
     for known, kind, read in KINDS:
         if hint == known:
-            return ImportField(name, kind, read)
+            is_phone = kind == "line" and resource.carry.kinds.get(name) == "phone"
+            return ImportField(name, kind, read_phone if is_phone else read)
     base = get_args(hint)[0] if get_origin(hint) is Annotated else hint
     if get_origin(base) is Literal:
         options = tuple(map(str, get_args(base)))
@@ -88,8 +114,24 @@ def read_text(cell: Any, _hints: Hints) -> str:
 
 
 def read_line(cell: Any, hints: Hints) -> str:
-    """Text of one line."""
-    return " ".join(read_text(cell, hints).split())
+    """Text of one line. Raises `Unclear` for what a spreadsheet has written in the place of a number."""
+    said = " ".join(read_text(cell, hints).split())
+    if NOT_SHOWN.fullmatch(said):
+        raise Unclear(
+            "not-shown", "a spreadsheet has left digits out here: format the column as text, and save it again"
+        )
+    return said
+
+
+def read_phone(cell: Any, hints: Hints) -> str:
+    """A telephone number, its full-width digits made narrow; one that a spreadsheet took for a number, as its digits."""
+    return values.tidy(read_line(cell, hints))
+
+
+def read_url(cell: Any, hints: Hints) -> str:
+    """An address of the web; people leave its beginning out."""
+    said = read_line(cell, hints)
+    return f"https://{said}" if BARE_ADDRESS.fullmatch(said) else said
 
 
 def read_number(cell: Any, hints: Hints, *, money: bool = False) -> float:
@@ -185,7 +227,7 @@ KINDS: list[tuple[Any, str, Callable[[Any, Hints], Any]]] = [
     (shapes.Moment, "moment", read_moment),
     (shapes.Line, "line", read_line),
     (shapes.Prose, "text", read_text),
-    (shapes.Url, "url", read_line),
+    (shapes.Url, "url", read_url),
     (shapes.Id, "id", read_line),
 ]
 PLAIN: dict[Any, tuple[str, Callable[[Any, Hints], Any]]] = {
@@ -209,14 +251,21 @@ class Assigned:
     met: dict[str, Any] = dataclass_field(default_factory=dict, compare=False, repr=False)
 
     def value_of(self, cell: Any) -> Any:
-        """The value of a cell. Raises `Unclear`."""
+        """The value of a cell, None where it means nothing. Raises `Unclear`."""
         if not isinstance(cell, str) or len(cell) > LONGEST_MET:
             return self.field.read(cell, self.hints)
         if cell not in self.met:
             if len(self.met) >= MOST_MET:
                 self.met.clear()
-            self.met[cell] = self.field.read(cell, self.hints)
+            self.met[cell] = self.meant(cell)
         return self.met[cell]
+
+    def meant(self, cell: str) -> Any:
+        """The value of a text; of one that is among the column's own words, what they mean, and None for nothing."""
+        word = self.hints.values.get(cell.strip())
+        if word == "" or (word is None and says_nothing(self.field, cell)):
+            return None
+        return self.field.read(cell if word is None or self.field.kind in ("choice", "list") else word, self.hints)
 
 
 def read_row(
@@ -225,6 +274,7 @@ def read_row(
     """The data of a row, and every fault in it at its field. An empty cell says nothing about its field."""
     data: dict[str, Any] = dict(constants)
     faults: list[Fault] = []
+    own, pay = set[str](), None
     for each in assigned:
         cell = cells[each.column] if each.column < len(cells) else ""
         if cell is None or (isinstance(cell, str) and not cell.strip()):
@@ -237,16 +287,27 @@ def read_row(
         except Unclear as unclear:
             faults.append(unclear.fault(f"/{each.field.name}"))
             continue
+        if found is None:
+            continue
         if isinstance(found, amounts.Pay):
-            spread_pay(resource, found, data)
+            pay = found
         else:
             data[each.field.name] = found
+            own.add(each.field.name)
+    if pay:
+        spread_pay(resource, pay, data, own)
     return data, faults
 
 
-def spread_pay(resource: Resource[Any], found: amounts.Pay, data: dict[str, Any]) -> None:
-    """Fill the fields that pay is told in; what a column of its own says goes before."""
+def says_nothing(field: ImportField, cell: str) -> bool:
+    """Whether a cell says that there is no value, in a field whose values are no texts: `N/A` is not Namibia."""
+    said = values.tidy(cell).lower()
+    return field.kind not in TEXTS and said in NOTHING and said not in field.known
+
+
+def spread_pay(resource: Resource[Any], found: amounts.Pay, data: dict[str, Any], own: Collection[str]) -> None:
+    """Fill the fields that pay is told in. What a column of its own says goes before, and what all rows have behind."""
     said = (found.low, found.high, found.currency, found.period)
     for name, value in zip(resource.carry.pay or (), said, strict=True):
-        if value is not None:
-            data.setdefault(name, value)
+        if value is not None and name not in own:
+            data[name] = value

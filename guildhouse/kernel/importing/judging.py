@@ -43,6 +43,7 @@ ROW_FAULTS = {
     "wrong-encoding": "some bytes of this row are no characters in the encoding that the file is read in",
     "broken-json": "this line is not JSON",
     "other-fields": "this line has fields that the first line of the file does not name",
+    "totals": "this row only adds up the others",
     "no-object": "this is no object with names and values",
 }
 
@@ -270,7 +271,7 @@ async def mark_repeats(
 ) -> None:
     """Call a row a duplicate that has the key, or the content, of an earlier row of the file."""
     marked = [(mark, line.n, why) for line, verdict in zip(lines, verdicts, strict=True) if verdict["v"] != "wrong"
-              for mark, why in marks_of(resource, line)]  # fmt: skip
+              for mark, why in marks_of(resource, line, is_here=verdict.get("id") == line.data.get(ID))]  # fmt: skip
     told_by = {mark: why for mark, _, why in marked}
     for n, (mark, first) in (await repeated(ctx, import_id, [(mark, n) for mark, n, _ in marked])).items():
         verdicts[n - lines[0].n] = {"v": "duplicate", "row": first, "why": list(told_by[mark])}
@@ -292,14 +293,19 @@ async def repeated(ctx: Context, import_id: str, marks: Sequence[tuple[bytes, in
     return {n: (mark, first[mark]) for mark, n in marks if first[mark] < n}
 
 
-def marks_of(resource: Resource[Any], line: Line) -> Iterable[tuple[bytes, Sequence[str]]]:
-    """What the row can be known by again, and the fields that say so."""
+def marks_of(resource: Resource[Any], line: Line, *, is_here: bool) -> Iterable[tuple[bytes, Sequence[str]]]:
+    """What the row can be known by again, and the fields that say so; of one that is here by its id, that alone."""
     data = line.data
     if ID in data:
         yield b"i" + digest([data[ID]]), (ID,)
+        if is_here:
+            return
     key = bulk.key_of(resource, data)
     if key:
         yield b"k" + digest(key), resource.carry.key
+        return
+    if resource.carry.alike and (number := likeness.numbered(resource, data)):
+        yield b"n" + digest(number), resource.carry.key
         return
     for group, said in likeness.marks_of(resource, data):
         yield b"a" + digest([*group, *said]), group

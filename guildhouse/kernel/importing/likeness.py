@@ -12,7 +12,6 @@ from typing import Any
 
 from sqlalchemy import Uuid
 
-from guildhouse.kernel import bulk
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.importing.values import words_of
 from guildhouse.kernel.resource import Resource
@@ -85,10 +84,19 @@ def says_same(resource: Resource[Any], group: Group, data: Data, record: Any) ->
     )
 
 
-def keyed_apart(resource: Resource[Any], data: Data, record: Any) -> bool:
-    """Whether both have whole keys of the same origin: then they are two, however alike."""
-    ours, theirs = bulk.key_of(resource, dict(data)), bulk.key_of(resource, {n: record[n] for n in resource.carry.key})
-    return ours is not None and theirs is not None and ours[:-1] == theirs[:-1]
+def keyed_apart(resource: Resource[Any], data: Data, record: Data) -> bool:
+    """Whether both have a number of their own from the same origin: then they are two, however alike."""
+    ours, theirs = numbered(resource, data), numbered(resource, record)
+    return ours is not None and theirs is not None and ours[:-1] == theirs[:-1] and ours[-1] != theirs[-1]
+
+
+def numbered(resource: Resource[Any], data: Data) -> tuple[str, ...] | None:
+    """The parts of a row's key, empty where it does not say them; None where the last, its own number, is not said.
+
+    A key of one part is no number of another system: it is a name, such as an e-mail address.
+    """
+    parts = tuple(str(data.get(name) or "") for name in resource.carry.key)
+    return parts if len(parts) > 1 and parts[-1] else None
 
 
 def references_of(resource: Resource[Any], group: Group) -> Group:

@@ -6,6 +6,8 @@ from html.parser import HTMLParser
 
 BLOCKS = frozenset(re.findall(r"\w+", "p div br ul ol h1 h2 h3 h4 h5 h6 section article table tr blockquote pre hr"))
 SILENT = frozenset(("script", "style", "head", "template"))
+TAG = re.compile(r"</?[a-zA-Z][^<>]*>|<!--")
+ESCAPED = re.compile(r"&lt;/?(?:p|div|span|br|ul|ol|li|h[1-6]|strong|em|a|table|section|script)\b", re.IGNORECASE)
 
 
 class Plain(HTMLParser):
@@ -22,8 +24,14 @@ class Plain(HTMLParser):
             self.silent += 1
         elif tag == "li":
             self.parts.append("\n- ")
-        elif tag in BLOCKS:
+        elif tag in BLOCKS and not self.begins_item():
             self.parts.append("\n" if tag == "br" else "\n\n")
+        elif tag in ("td", "th"):
+            self.parts.append(" ")
+
+    def begins_item(self) -> bool:
+        """Whether nothing stands behind the dash of an item yet: `<li><p>` is one line."""
+        return bool(self.parts) and "".join(self.parts[-3:]).rstrip(" ").endswith("\n-")
 
     def handle_endtag(self, tag: str) -> None:
         """A block ends its line."""
@@ -39,11 +47,15 @@ class Plain(HTMLParser):
 
 
 def plain_text(markup: str | None) -> str | None:
-    """The text of HTML; of HTML that was escaped once more, as well. None for nothing."""
+    """The text of HTML, also of HTML that was escaped once more. A text without tags keeps its lines; None for nothing."""
     if not markup:
         return None
+    text = unescape(markup) if ESCAPED.search(markup) and not TAG.search(markup) else markup
+    if not TAG.search(text):
+        return unescape(text).replace("\r\n", "\n").strip() or None
     reader = Plain()
-    reader.feed(unescape(markup) if re.search(r"&lt;/?\w", markup) else markup)
+    reader.feed(text)
     reader.close()
     lines = [" ".join(line.split()) for line in "".join(reader.parts).split("\n")]
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).replace("\n\n- ", "\n- ").strip() or None
+    whole = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).replace("\n\n- ", "\n- ")
+    return whole.strip() or None

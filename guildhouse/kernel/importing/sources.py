@@ -9,9 +9,10 @@ import re
 import zipfile
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -25,7 +26,13 @@ MOST_COLUMNS = 500
 MOST_LINES = 1 << 20  # of a sheet, blank ones included: no program writes more
 LARGEST_JSON = 64 << 20
 LARGEST_UNPACKED = 512 << 20
+FEW_BROKEN = 0.3  # of the bytes: no text in another encoding looks so much like UTF-8
 DELIMITERS = (",", "\t", ";", "|")
+# How a page begins, whatever stands before it.
+PAGE = re.compile(
+    rb"(?:<!--.*?-->\s*|<\?xml.*?\?>\s*)*<(?:!doctype|html|script|head|body|table|meta)", re.IGNORECASE | re.DOTALL
+)
+WORKBOOK = re.compile(rb"xl/(?:workbook|worksheets|_rels|styles|sharedStrings|theme)")
 ZIP = b"PK\x03\x04"
 OWN = b'{"guildhouse":'
 # Characters that are everywhere in texts of this script: they tell a right decoding from one that only succeeds.
@@ -40,10 +47,10 @@ COMMON = frozenset(
 
 
 class Unreadable(Exception):
-    """The file can not be read as what it is taken for. `why` is a stable code, see `unpacking.py`."""
+    """The file can not be read as what it is taken for. `why` is a stable code of `unpacking.py`, `known` what there is."""
 
-    def __init__(self, why: str) -> None:
-        self.why = why
+    def __init__(self, why: str, known: Sequence[str] = ()) -> None:
+        self.why, self.known = why, known
         super().__init__(why)
 
 
@@ -59,6 +66,8 @@ class Found:
     quote: str | None = None
     escape: str | None = None
     header: bool = True
+    header_line: int | None = None
+    above: list[str] = field(default_factory=list)
     sheet: str | None = None
     sheets: list[str] = field(default_factory=list)
     shape: str | None = None
@@ -77,15 +86,23 @@ class SourceRow:
 def format_of(head: bytes, name: str) -> str:
     """csv, xlsx, zip, json, ndjson, html or guildhouse: by the content, and where that says nothing, by the file's name."""
     if head.startswith(ZIP):
-        return "xlsx" if b"xl/" in head or name.lower().endswith((".xlsx", ".xlsm")) else "zip"
+        return "xlsx" if WORKBOOK.search(head) or name.lower().endswith((".xlsx", ".xlsm")) else "zip"
     if head.startswith(b"\xd0\xcf\x11\xe0"):
         return "xls"
-    text = head.removeprefix(BOM_UTF8).lstrip()
+    text = in_utf8(head).lstrip()
     if text.startswith(OWN):
         return "guildhouse"
     if text[:1] in (b"{", b"["):
         return json_format(text, name)
-    return "html" if re.match(rb"(?i)<(!doctype|html|script|head)", text) else "csv"
+    return "html" if PAGE.match(text) else "csv"
+
+
+def in_utf8(head: bytes) -> bytes:
+    """The beginning of a file as UTF-8, without a byte order mark."""
+    for mark, encoding in ((BOM_UTF16_LE, "utf-16-le"), (BOM_UTF16_BE, "utf-16-be")):
+        if head.startswith(mark):
+            return head[2:].decode(encoding, "replace").encode("utf-8", "replace")
+    return head.removeprefix(BOM_UTF8)
 
 
 def json_format(text: bytes, name: str) -> str:
@@ -124,8 +141,16 @@ def encoding_of(path: Path) -> tuple[str, bool]:
 def legacy_encoding(sample: bytes) -> str:
     """The encoding from before Unicode in which the sample reads most like a text."""
     scores = {name: likeness(sample, name) for name in ("big5hkscs", "gb18030", "cp932", "cp1252")}
+    if broken_in_utf8(sample) < FEW_BROKEN:
+        return "utf-8"
     best = max(scores, key=lambda name: scores[name])
     return "cp950" if best == "big5hkscs" and decodes(sample, "cp950") else best
+
+
+def broken_in_utf8(sample: bytes) -> float:
+    """How much of what is not ASCII is no UTF-8: little, where only some lines were pasted in from elsewhere."""
+    broken = sum("\udc80" <= each <= "\udcff" for each in sample.decode("utf-8", "surrogateescape"))
+    return broken / max(1, sum(each > 127 for each in sample))
 
 
 def decodes(sample: bytes, encoding: str) -> bool:
@@ -156,8 +181,12 @@ def opened_text(path: Path, encoding: str) -> TextIO:
     """The file as text, newlines as they are; bytes that are no characters become lone surrogates."""
     try:
         file = path.open(encoding=encoding, errors="surrogateescape", newline="")
+    except LookupError as error:
+        raise Unreadable("wrong-encoding") from error
+    try:
         start = file.read(1)
-    except (LookupError, UnicodeError) as error:
+    except UnicodeError as error:
+        file.close()
         raise Unreadable("wrong-encoding") from error
     if start != "\ufeff":
         file.seek(0)
@@ -168,7 +197,7 @@ def opened_text(path: Path, encoding: str) -> TextIO:
 
 
 def look_at_csv(path: Path, said: Mapping[str, Any]) -> Found:
-    """Encoding, delimiter, quoting and header of a CSV; `said` are those that somebody has corrected."""
+    """Encoding, delimiter and quoting of a CSV; `said` are those that somebody has corrected."""
     encoding, bom = encoding_of(path)
     found = Found("csv", said.get("encoding") or encoding, bom)
     with opened_text(path, str(found.encoding)) as file:
@@ -180,8 +209,6 @@ def look_at_csv(path: Path, said: Mapping[str, Any]) -> Found:
     found.quote = said.get("quote") or quote_of(sample)
     found.escape = said.get("escape") or escape_of(sample, found.quote)
     found.delimiter = said.get("delimiter") or delimiter_of(sample, found)
-    records = [row.cells for row in csv_rows(io.StringIO(sample, newline=""), found)][:20]
-    found.header = bool(said["header"]) if said.get("header") is not None else looks_like_header(records)
     return found
 
 
@@ -217,14 +244,6 @@ def delimiter_of(sample: str, found: Found) -> str:
         return often / max(1, widths.total()) * min(width - 1, 20)
 
     return max(DELIMITERS, key=score)
-
-
-def looks_like_header(records: list[list[Any]]) -> bool:
-    """Whether the first row names columns: words, no values."""
-    if not records:
-        return True
-    value = re.compile(r"[\d\s.,:/+$€%-]*\d[\d\s.,:/+$€%-]*|\S+@\S+\.\S+|https?://\S+|true|false", re.IGNORECASE)
-    return not any(value.fullmatch(str(cell).strip()) for cell in records[0] if str(cell).strip())
 
 
 def csv_rows(file: TextIO, found: Found) -> Iterator[SourceRow]:
@@ -305,15 +324,30 @@ class Lines:
 
 
 def look_at_xlsx(path: Path, said: Mapping[str, Any]) -> Found:
-    """The sheets of a workbook; the first that is filled is read where nobody says another."""
+    """The sheets of a workbook; the first with a table that is not hidden is read where nobody says another."""
     check_unpacked(path)
     with broken_at_worst():
         sheets = opened_large(path).sheetnames if is_large(path) else opened_workbook(path).sheet_names
-    sheet = said.get("sheet") or next(iter(sheets), None)
+        sheet = said.get("sheet") or filled_sheet(path, sheets)
     if sheet not in sheets:
-        raise Unreadable("no-such-sheet")
-    header = said.get("header")
-    return Found("xlsx", sheet=sheet, sheets=sheets, header=True if header is None else bool(header))
+        raise Unreadable("no-such-sheet", sheets)
+    return Found("xlsx", sheet=sheet, sheets=sheets)
+
+
+def filled_sheet(path: Path, sheets: Sequence[str]) -> str | None:
+    """The first sheet that holds a table; else the first that is filled at all; else the first."""
+    if len(sheets) < 2 or is_large(path):
+        return next(iter(sheets), None)
+    book = opened_workbook(path)
+    seen = [each.name for each in book.sheets_metadata if str(each.visible).endswith("Visible")] or sheets
+    widths = {name: widths_of(book.get_sheet_by_name(name)) for name in seen}
+    tables = [name for name, rows in widths.items() if sum(width > 1 for width in rows) > 1]
+    return next(iter([*tables, *(name for name, rows in widths.items() if any(rows)), *sheets]))
+
+
+def widths_of(sheet: Any) -> list[int]:
+    """How many cells of each of the first rows are filled."""
+    return [sum(cell != "" for cell in cells) for cells in islice(sheet.iter_rows(), 50)]
 
 
 def check_unpacked(path: Path) -> None:
@@ -337,14 +371,32 @@ def opened_workbook(path: Path) -> Any:
 def xlsx_rows(path: Path, found: Found) -> Iterator[SourceRow]:
     """The rows of a sheet, dates as ISO text."""
     with broken_at_worst():
-        large = is_large(path)
-        rows = (
-            large_rows(path, found.sheet) if large else opened_workbook(path).get_sheet_by_name(found.sheet).iter_rows()
-        )
+        rows = large_rows(path, found.sheet) if is_large(path) else quick_rows(path, found.sheet)
         for line, cells in enumerate(rows, 1):
             if line > MOST_LINES:
                 raise Unreadable("broken-spreadsheet")
             yield made_row(line, [plain(cell) for cell in cells])
+
+
+def quick_rows(path: Path, name: str | None) -> Iterator[list[Any]]:
+    """The rows of a sheet; one cell that stands for several rows says the same in each."""
+    sheet = opened_workbook(path).get_sheet_by_name(name)
+    before = sheet.start[1] if sheet.start else 0  # columns that are blank are not read
+    tall = {
+        (row, left - before): top
+        for (top, left), (bottom, _) in sheet.merged_cell_ranges or ()
+        for row in range(top + 1, min(bottom, MOST_LINES) + 1)
+    }
+    columns = {column for _, column in tall}
+    tops: dict[tuple[int, int], Any] = {}
+    for n, cells in enumerate(sheet.iter_rows()):
+        for column in columns:
+            if column < len(cells):
+                if (n, column) in tall:
+                    cells[column] = tops.get((tall[n, column], column), "")
+                else:
+                    tops[n, column] = cells[column]
+        yield cells
 
 
 @contextmanager
@@ -365,16 +417,3 @@ def plain(cell: Any) -> Any:
     if isinstance(cell, str | int | bool) or cell is None:
         return cell
     return cell.isoformat() if hasattr(cell, "isoformat") else str(cell)
-
-
-# ---- rows of either ----
-
-
-def table_of(rows: Iterator[SourceRow], header: bool) -> tuple[list[str], Iterator[SourceRow]]:
-    """The names of the columns, and the rows under them without the blank ones."""
-    filled = (row for row in rows if row.fault or any(cell not in ("", None) for cell in row.cells))
-    if not header:
-        return [], filled
-    first = next(filled, None)
-    names = [str(cell).strip()[:200] if cell is not None else "" for cell in first.cells] if first else []
-    return names, filled

@@ -5,11 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
+from guildhouse.kernel.exporting.words import field_of
+from guildhouse.kernel.i18n import LANGUAGES
 from guildhouse.kernel.importing.importable import ID, PAY, ImportField, fields_of
 from guildhouse.kernel.importing.values import Hints, Unclear, words_of
 from guildhouse.kernel.resource import Resource
 
 SEPARATORS = (";", "；", "|", "、", "\n", ",")
+# What a thing inside of another may be called without being the one of the row: `company.name` is no name.
+GENERAL = frozenset(("name", "id", "title", "url", "value", "type", "kind", "text", "label", "status"))
 ENOUGH = 0.8  # of a column's values must be such that it can be told by them
 Column = Mapping[str, Any]
 # Names that mean the same in the file of any noun, in the languages that people here write.
@@ -33,7 +37,7 @@ HEADERS: Mapping[str, tuple[str, ...]] = {
     ),
     "title": ("標題", "标题"),
     "description": ("details", "summary", "說明", "描述", "簡介", "内容", "內容"),
-    "city": ("town", "location", "place", "城市", "地點", "工作地點", "縣市", "地点"),
+    "city": ("town", "location", "place", "城市", "地點", "工作地點", "縣市", "地点", "居住地", "居住城市", "現居地"),
     "region": ("state", "province", "county", "area", "地區", "省", "州"),
     "country": ("nation", "country code", "國家", "国家"),
     "skills": ("skill", "required skills", "technologies", "技能", "專長", "技術"),
@@ -57,26 +61,32 @@ def suggest(resource: Resource[Any], columns: Sequence[Column]) -> list[dict[str
     """The columns that fill a field, each field once: first by the names, then by the values."""
     fields, names = fields_of(resource), known_names(resource)
     taken: dict[str, dict[str, Any]] = {}
-    by_name = [(each, names.get(words_of(each["name"]))) for each in columns]
-    for column, field in by_name:
-        if field and field not in taken:
-            taken[field] = {
-                "column": column["column"],
-                "field": field,
-                "why": "name",
-                **hints_for(fields[field], column),
-            }
-    placed = {each["column"] for each in taken.values()}
-    for column in columns:
-        field = by_values(column, fields) if column["column"] not in placed else None
-        if field and field not in taken:
-            taken[field] = {
-                "column": column["column"],
-                "field": field,
-                "why": "values",
-                **hints_for(fields[field], column),
-            }
+    placed = set[int]()
+    ways: tuple[tuple[str, Callable[[Column], str | None]], ...] = (
+        ("name", lambda column: names.get(words_of(column["name"]))),
+        ("name", lambda column: by_part(column["name"], names)),
+        ("values", lambda column: by_values(column, fields)),
+    )
+    for why, told_by in ways:
+        for column in columns:
+            field = told_by(column) if column["column"] not in placed else None
+            if field and field not in taken:
+                hints = hints_for(fields[field], column)
+                taken[field] = {"column": column["column"], "field": field, "why": why, **hints}
+                placed.add(column["column"])
     return sorted(taken.values(), key=lambda each: int(each["column"]))
+
+
+def by_part(name: str, names: Mapping[str, str]) -> str | None:
+    """The field that a part of a name means: `Deadline (YYYY/MM/DD)`, `姓名 Name`, `E-mail / 電子信箱`, `location.city`."""
+    bare = re.sub(r"[(（\[【][^)）\]】]*[)）\]】]?", " ", name)
+    first, _, last = name.rpartition(".")
+    nested = [(first if words_of(last) in GENERAL else last)] if first and " " not in name else []
+    scripts = re.findall(r"[\u2e80-\u9fff]+|[A-Za-z][A-Za-z .'-]*", bare) if re.search(r"[\u2e80-\u9fff]", bare) else []
+    for part in (bare, *nested, *re.split(r"[/／|｜:：\n]", bare), *scripts):
+        if found := names.get(words_of(part)):
+            return found
+    return None
 
 
 def known_names(resource: Resource[Any]) -> dict[str, str]:
@@ -89,6 +99,9 @@ def known_names(resource: Resource[Any]) -> dict[str, str]:
             if name in fields:
                 for other in others:
                     found.setdefault(words_of(other), name)
+    for language in LANGUAGES:  # a workbook of ours has the headings of its reader's language
+        for name in fields:
+            found.setdefault(words_of(field_of(resource.name, name, language)), name)
     return found
 
 
@@ -104,7 +117,12 @@ def by_values(column: Column, fields: Mapping[str, ImportField]) -> str | None:
 
 TELLING = (
     ("email", r"[^@\s]+@[^@\s]+\.[^@\s.]+"),
-    ("phone", r"\+?[\d][\d\s().-]{7,17}\d"),
+    # A number alone may be anybody's: of a telephone it is with a plus or a zero before, or with something between.
+    (
+        "phone",
+        r"(?!\d+\.\d+$)(?!\d{3,4}[./-]\d{1,2}[./-]\d{1,2}(?!\d))(?!\d{1,2}[./-]\d{1,2}[./-]\d{4}(?!\d))"
+        r"(?=[+0(]|\d+[\s().-])[+(]?\d[\d\s().-]{6,17}\d",
+    ),
     ("url", r"https?://\S+"),
     ("website", r"https?://\S+"),
 )

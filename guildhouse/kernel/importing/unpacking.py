@@ -2,14 +2,14 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from guildhouse.kernel import store
 from guildhouse.kernel.context import Context
-from guildhouse.kernel.errors import Invalid
+from guildhouse.kernel.errors import Fault, Invalid
 from guildhouse.kernel.files import PIECE, Files
 from guildhouse.kernel.formats import OWN
 from guildhouse.kernel.importing import own_format
@@ -20,11 +20,31 @@ from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.tasks import Work
 
 CHUNK_ROWS = 1000
+WRONG = "what is wrong"  # the column that says it, in a file of wrong rows
 SAMPLES = 5
 
 
 class FileUnreadable(Invalid):
-    """The file cannot be read as what it is taken for ({why}). See `found`, say in `options` what it is, or mend it."""
+    """The file cannot be read as what it is taken for ({why}). Say in `options` what it is, or mend it."""
+
+
+# Why a file cannot be read: the codes of `Unreadable`, in words.
+UNREADABLE = {
+    "unknown-format": "files of this kind are not read: save it as XLSX or CSV",
+    "unknown-shape": "there are no rows of this noun in it, in any shape that is known",
+    "wrong-shape": "it is not built as files of this shape are",
+    "broken-json": "it is not JSON, or ends in the middle",
+    "json-too-large": "a JSON document may have 64 MB: send one object on each line instead (NDJSON)",
+    "broken-archive": "it is no whole ZIP archive: it may have been cut off on its way",
+    "broken-spreadsheet": "it is no whole workbook: open it in a spreadsheet and save it anew",
+    "unpacks-too-large": "it unpacks to more than 512 MB",
+    "too-large-for-its-kind": "there is not memory enough for a file of this kind and size: send it as CSV or NDJSON",
+    "too-many-rows": "it has more than 5,000,000 rows: send it in parts",
+    "no-such-sheet": "there is no sheet of this name; there are: {known}",
+    "wrong-encoding": "it cannot be read in this encoding",
+    "another-version": "it was written by a version of Guildhouse that this one does not understand",
+    "broken-first-line": "its first line does not say what the fields are",
+}
 
 
 class OnlyAsItWas(Invalid):
@@ -71,7 +91,7 @@ async def run_reading(work: Work, row: Import) -> None:
     stretches = Stretches()
     summary = await converted(work.server.files, row, resource, stretches)
     if why := summary.get("why"):
-        raise FileUnreadable(why=why)
+        raise FileUnreadable(why=why, faults=list(reasons(summary)))
     await check_noun(work, row, resource, summary)
     stretches.close(stretches.size)
     async with work.writing() as ctx:
@@ -84,6 +104,15 @@ async def run_reading(work: Work, row: Import) -> None:
         columns = [{**each, "values": each["values"][:SAMPLES]} for each in summary["columns"]]
         values = {"status": "ready", "found": summary["found"], "columns": columns, "plan": plan}
         await store.change(ctx, imports, now, {**values, "total": summary["total"], "problem": None}, verb="read")
+
+
+def reasons(summary: Mapping[str, Any]) -> Iterator[Fault]:
+    """Why the file cannot be read, in words, where there are any."""
+    if words := UNREADABLE.get(summary["why"]):
+        known = {"known": ", ".join(summary.get("known", ()))}
+        yield Fault(
+            "/options/sheet" if known["known"] else "", f"file-{summary['why']}", words.format_map(known), known
+        )
 
 
 async def check_noun(work: Work, row: Import, resource: Resource[Any], summary: Mapping[str, Any]) -> None:
@@ -146,19 +175,41 @@ async def keep_stretches(ctx: Context, import_id: str, stretches: Stretches) -> 
 
 
 async def first_plan(ctx: Context, resource: Resource[Any], row: Import, summary: Mapping[str, Any]) -> dict[str, Any]:
-    """The plan that was saved for files with this header, or the one that names and values suggest."""
+    """The plan that was saved for files with this header, or the one that names and values suggest.
+
+    Wrong rows that were mended are read as the file was that they come from.
+    """
     names = [each["name"] for each in summary["columns"]]
-    saved = await ctx.connection.fetchrow(
-        "SELECT plan FROM mappings WHERE person_id = $1 AND fingerprint = $2 AND resource = $3 AND deleted_at IS NULL "
-        "ORDER BY updated_at DESC LIMIT 1", row.person_id, fingerprint_of(names), resource.name,
-    )  # fmt: skip
-    if saved:
-        plan: dict[str, Any] = saved["plan"]
-        return {**plan, "columns": [{**each, "why": "saved"} for each in plan["columns"]]}
+    mended = names[-1:] == [WRONG]
+    kept = await kept_plan(ctx, resource, row, names[:-1] if mended else names)
+    if kept is None and mended:
+        kept = await plan_before(ctx, resource, row, names[:-1])
+    if kept is not None:
+        return {**kept, "columns": [{**each, "why": "saved"} for each in kept["columns"]]}
     columns = suggest(resource, summary["columns"])
     if summary["found"]["shape"]:
         columns = [{**each, "why": "shape"} for each in columns if each["why"] == "name"]
     return {"columns": columns, "constants": {}, "timezone": "UTC"}
+
+
+async def kept_plan(ctx: Context, resource: Resource[Any], row: Import, names: Sequence[str]) -> dict[str, Any] | None:
+    """The plan that the person has kept for files with this header."""
+    found: dict[str, Any] | None = await ctx.connection.fetchval(
+        "SELECT plan FROM mappings WHERE person_id = $1 AND fingerprint = $2 AND resource = $3 AND deleted_at IS NULL "
+        "ORDER BY updated_at DESC LIMIT 1", row.person_id, fingerprint_of(names), resource.name,
+    )  # fmt: skip
+    return found
+
+
+async def plan_before(
+    ctx: Context, resource: Resource[Any], row: Import, names: Sequence[str]
+) -> dict[str, Any] | None:
+    """The plan of the person's last import with these columns."""
+    records = await ctx.connection.fetch(
+        "SELECT columns, plan FROM imports WHERE person_id = $1 AND resource = $2 AND id <> $3 AND plan IS NOT NULL "
+        "AND deleted_at IS NULL ORDER BY created_at DESC LIMIT 20", row.person_id, resource.name, row.id,
+    )  # fmt: skip
+    return next((each["plan"] for each in records if header_of(each["columns"]) == list(names)), None)
 
 
 def as_it_is(summary: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,12 +5,16 @@ import re
 import zipfile
 from datetime import date, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from guildhouse.kernel.exporting.spreadsheet import LONGEST_TEXT, Book, as_text, sheet_name, units
+from guildhouse.kernel.importing.sources import Found, xlsx_rows
 from tests.cast import Cast
 
 NS = {"x": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
@@ -94,3 +98,26 @@ async def test_a_list_that_is_too_long_is_refused_with_advice(cast: Cast, monkey
         refused = await cast.ada.get(f"/v1/jobs:export?format={form}")
         assert (refused.status_code, refused.json()["code"]) == (422, "too-many-rows")
         assert (await cast.ada.get(f"/v1/jobs:export?format={form}&title=a")).status_code == 200
+
+
+texts = st.text(st.characters(exclude_categories=("Cc", "Cs", "Cn", "Co")), max_size=12)
+cells = st.one_of(
+    texts, st.integers(-(2**40), 2**40), st.booleans(), st.dates(date(1900, 3, 1), date(2200, 1, 1)),
+    st.floats(-1e12, 1e12).map(lambda number: round(number, 3)), st.none(),
+)  # fmt: skip
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.lists(cells, min_size=3, max_size=3), min_size=1, max_size=4))
+def test_what_a_workbook_was_given_an_import_reads(rows: list[list[Any]]) -> None:
+    with TemporaryDirectory() as place:
+        path = Path(place) / "book.xlsx"
+        book = Book(path, "Jobs", ["a", "b", "c"])
+        book.add(rows)
+        book.close()
+        read = [(row.line, row.cells) for row in xlsx_rows(path, Found("xlsx", sheet="Jobs"))][1:]
+    told = [
+        [("" if each is None else each.isoformat() if isinstance(each, date) else each) for each in row] for row in rows
+    ]
+    told_of = {n: row for n, row in enumerate(told, 2) if any(each != "" for each in row)}
+    assert {n: row[:3] for n, row in read if any(each != "" for each in row)} == told_of

@@ -111,16 +111,70 @@ def test_notes_above_the_header_of_a_table_are_passed_over() -> None:
     assert table_in(b"") == [] and table_in(b"Notes:\nno empty line") == [{"Notes:": "no empty line"}]
 
 
-def test_a_cell_without_end_and_broken_json_break_the_archive(tmp_path: Path) -> None:
-    with pytest.raises(Unreadable, match="broken-archive"):
-        archive_of(zipped(tmp_path, {"x.csv": b'a\n"' + b"x" * 200_000}))
+def test_only_what_is_asked_of_an_archive_has_to_be_whole(tmp_path: Path) -> None:
+    found = archive_of(zipped(tmp_path, {
+        "good.csv": b"a\n1\n", "broken.json": b"{", "__MACOSX/._good.csv": b"\0\5\x16", ".hidden.json": b"{",
+    }))  # fmt: skip
+    assert (list(found), len(found), found["good.csv"]) == (["good.csv", "broken.json"], 2, [{"a": "1"}])
     with pytest.raises(Unreadable, match="broken-json"):
-        archive_of(zipped(tmp_path, {"x.json": b"{"}))
+        found["broken.json"]
+    with pytest.raises(KeyError):
+        found["__MACOSX/._good.csv"]
+
+
+def test_a_long_message_in_an_archive_is_read_and_one_without_end_breaks_its_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = zipped(tmp_path, {"x.csv": b'a\n"' + b"x" * 200_000 + b'"\n'})
+    assert len(archive_of(path)["x.csv"][0]["a"]) == 200_000
+    monkeypatch.setattr(documents, "LONGEST_LINE", 1000)
+    with pytest.raises(Unreadable, match="broken-archive"):
+        archive_of(path)["x.csv"]
+
+
+def test_an_archive_that_was_cut_off_is_broken(tmp_path: Path) -> None:
     cut = zipped(tmp_path, {"x.csv": b"a,b\n1,2\n" * 100}).read_bytes()
     for end in (10, 40, len(cut) // 2, len(cut) - 5):
         (tmp_path / "cut.zip").write_bytes(cut[:end])
         with pytest.raises(Unreadable, match="broken-archive"):
             archive_of(tmp_path / "cut.zip")
+    spoiled = bytearray(cut)
+    spoiled[40] ^= 0xFF
+    (tmp_path / "cut.zip").write_bytes(spoiled)
+    with pytest.raises(Unreadable, match="broken-archive"):
+        archive_of(tmp_path / "cut.zip")["x.csv"]
+
+
+def test_a_page_says_what_its_whole_scripts_say(tmp_path: Path) -> None:
+    page = tmp_path / "x.html"
+    thing = '{"title": "Clerk", "text": "5 &lt; 6"}'
+    for script in (thing, f"<!--\n{thing}\n-->", f"//<![CDATA[\n{thing}\n//]]>", f"  {thing}\n"):
+        page.write_text(
+            f'<script id=x type=application/ld+json>{script}</script><script type="application/ld+json">{{</script>'
+        )
+        assert load_document(page, "html") == {"title": "Clerk", "text": "5 < 6"}
+    page.write_text('<script type="application/ld+json">{"text": "<p>say &quot;hi&quot;</p>"}</script>')
+    assert load_document(page, "html") == {"text": "<p>say &quot;hi&quot;</p>"}
+    page.write_text('<script type="application/ld+json">{</script>')
+    with pytest.raises(Unreadable, match="broken-json"):
+        load_document(page, "html")
+
+
+@pytest.mark.parametrize("document", [
+    {"data": {"jobs": [ROW]}}, {"status": "ok", "count": 1, "result": {"items": [ROW]}},
+    {"data": {"response": {"x": [ROW]}}},
+    {"DATA": {"other": [], "list": [ROW]}, "page": {"next": ""}},
+])  # fmt: skip
+def test_records_are_found_however_they_are_wrapped(document: Any) -> None:
+    assert records_in(document) == [ROW]
+
+
+@pytest.mark.parametrize("document", [
+    {"title": "Clerk", "company": {"offices": [{"a": 1}]}}, {"data": {"title": "Clerk"}}, {"data": {}},
+    {"result": {"ids": [1]}},
+])  # fmt: skip
+def test_a_record_with_things_inside_of_it_is_not_taken_apart(document: Any) -> None:
+    assert records_in(document) == [document]
 
 
 def test_a_shape_is_the_named_one_or_the_first_that_claims_and_confusion_is_no_claim() -> None:

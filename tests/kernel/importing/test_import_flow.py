@@ -7,6 +7,7 @@ import pytest
 from guildhouse.kernel.importing import running, unpacking
 from tests.cast import Cast
 from tests.kernel.importing.intake import Told, brought, judged, now, rows, send, told, told_to, work_on, worked
+from tests.kernel.importing.test_table_rows import made, saved
 from tests.organizations.scenes import approved, refusal
 
 pytestmark = pytest.mark.anyio
@@ -46,7 +47,8 @@ async def test_a_file_is_read_planned_and_judged_before_anything_is_written(idle
         "LF",
     }
     assert told(row["plan"]["columns"], "column", "field") == [
-        (0, "title"), (1, "city"), (2, "pay"), (3, "closes_on"), (4, "employment_type"), (5, "external_id"), (6, "source"),
+        (0, "title"), (1, "city"), (2, "pay"), (3, "closes_on"), (4, "employment_type"), (5, "external_id"),
+        (6, "source"),
     ]  # fmt: skip
     row = await told_to(idle, idle.ada, row, "judge")
     assert (row["status"], row["judged"], await titles(idle)) == ("judged", {"create": 2, "wrong": 1}, [])
@@ -107,6 +109,19 @@ async def test_rows_that_somebody_has_changed_since_are_listed_and_not_overwritt
     assert await titles(idle) == [("Engine programmer", "臺北")]
 
 
+async def test_rows_with_numbers_of_their_own_are_no_duplicates_however_alike(idle: Cast) -> None:
+    """The file of somebody who tracks jobs: its numbers have no organization here that makes them whole keys."""
+    text = "title,agency,job id\nField supervisor,Census,1\nField supervisor,Census,2\nField supervisor,Census,1\n"
+    row = await judged(idle, idle.ada, text, "jobs", duplicates="skip")
+    assert row["judged"] == {"create": 2, "duplicate": 1}
+    told_of = (await rows(idle.ada, row, "&verdict=duplicate"))[0]["duplicate"]
+    assert (told_of["row"], told_of["why"]) == (0, ["organization_id", "source", "external_id"])
+    assert (await told_to(idle, idle.ada, row, "apply"))["written"] == {"created": 2, "skipped": 1}
+    row = await judged(idle, idle.ada, text + "Field supervisor,Census,3\nField supervisor,Census,\n", "jobs")
+    assert row["judged"] == {"duplicate": 4, "create": 1}
+    assert told(await rows(idle.ada, row, "&verdict=create"), "line") == [5]
+
+
 ALIKE = "title,city\nEngine  PROGRAMMER,臺北\nClerk,Cork\nclerk,cork\n"
 
 
@@ -158,8 +173,65 @@ async def test_the_wrong_rows_are_mended_and_loaded_again(idle: Cast, own: Told)
     mended = (
         answer.text.replace("a lot", "200/hr EUR").replace("2030-02-30", "2030-02-28").replace("sometimes", "seasonal")
     )
-    again = await judged(idle, idle.ada, mended, "jobs", plan=own)
+    again = await judged(idle, idle.ada, mended, "jobs")
     assert (again["judged"], again["found"]["bom"]) == ({"create": 1}, True)
+    # It is read as the file was that it comes from, with what was said about that.
+    assert again["plan"]["constants"] == own["constants"]
+    assert {each["why"] for each in again["plan"]["columns"]} == {"saved"}
+
+
+async def test_mended_rows_are_read_by_a_kept_mapping_and_by_nobody_elses_plan(idle: Cast) -> None:
+    text = "What,Due date,what is wrong\nCall Ben,03/04/2030,ask\n"
+    plan = {"columns": [{"column": 0, "field": "text"}, {"column": 1, "field": "due_at", "order": "dmy"}]}
+    await brought(idle, idle.ben, "What,Due date\nCall Cleo,03/04/2030\n", plan=plan)
+    assert (await judged(idle, idle.ada, text))["judged"] == {"wrong": 1}
+    header = {"name": "Calls", "resource": "reminders", "header": ["What", "Due date"], "plan": plan}
+    await idle.ada.made("/v1/mappings", header)
+    assert (await judged(idle, idle.ada, text))["judged"] == {"create": 1}
+
+
+@pytest.mark.parametrize(("content", "name", "code", "words"), [
+    (b'[{"a": 1', "x.json", "file-broken-json", {"en": "it is not JSON", "zh-TW": "這不是 JSON"}),
+    (b"\xd0\xcf\x11\xe0", "x.xls", "file-unknown-format", {"en": "save it as XLSX or CSV",
+    "zh-TW": "請另存為 XLSX 或 CSV"}),
+    (b"<html>", "x.html", "file-unknown-shape", {"en": "there are no rows of this noun", "zh-TW": "都沒有這種資料"}),
+    (b"PK\3\4 cut", "x.xlsx", "file-broken-archive", {"en": "no whole ZIP archive", "zh-TW": "不是完整的 ZIP"}),
+])  # fmt: skip
+async def test_a_file_that_cannot_be_read_says_why_in_the_language_of_its_person(
+    idle: Cast, content: bytes, name: str, code: str, words: dict[str, str]
+) -> None:
+    for language, said in words.items():
+        await idle.ada.patch(f"/v1/people/{idle.ada.id}", {"language": language})
+        problem = (await brought(idle, idle.ada, content, "jobs", name))["problem"]
+        assert (problem["code"], told(problem["errors"], "code")) == ("file-unreadable", [code])
+        assert said in problem["errors"][0]["detail"]
+
+
+async def test_a_sheet_that_is_not_there_is_told_those_that_are(idle: Cast) -> None:
+    book = saved(made(Jobs=[["title", "city"], ["Clerk", "Cork"]], Other=[]))
+    row = await brought(idle, idle.ada, book, "jobs", "x.xlsx", options={"sheet": "Job"})
+    [fault] = row["problem"]["errors"]
+    assert (row["status"], fault["pointer"], fault["detail"]) == (
+        "failed", "/options/sheet", "there is no sheet of this name; there are: Jobs, Other",
+    )  # fmt: skip
+    patched = await idle.ada.patch(f"/v1/imports/{row['id']}", {"options": {"sheet": "Jobs"}})
+    assert (await worked(idle, idle.ada, patched.json()))["total"] == 1
+
+
+async def test_what_a_table_has_over_its_header_is_told_and_another_line_can_be_named(idle: Cast) -> None:
+    text = "Autumn fair,,\n\ntext,due,who\nCall Ben,2030-01-01,Ada\nTotal,,1\n"
+    row = await judged(idle, idle.ada, text)
+    assert {name: row["found"][name] for name in ("header_line", "above")} == {
+        "header_line": 3,
+        "above": ["Autumn fair"],
+    }
+    assert row["judged"] == {"create": 1, "wrong": 1}
+    assert told((await rows(idle.ada, row))[1]["faults"], "code", "detail") == [
+        ("totals", "this row only adds up the others")
+    ]
+    patched = await idle.ada.patch(f"/v1/imports/{row['id']}", {"options": {"header_line": 4}})
+    row = await worked(idle, idle.ada, patched.json())
+    assert told(row["columns"], "name") == ["Call Ben", "2030-01-01", "Ada"]
 
 
 async def test_an_atomic_import_writes_all_or_nothing(idle: Cast, own: Told) -> None:
@@ -353,3 +425,15 @@ async def test_what_is_as_before_already_or_is_gone_is_no_work_for_taking_back(i
     row = await told_to(idle, idle.ada, row, "take-back")
     assert row["taken_back"] == {"taken_back": 2, "gone": 1}, "a change that was undone is none"
     assert told(await rows(idle.ada, row), "taken_back") == ["taken_back", "gone", "taken_back"]
+
+
+async def test_a_workbook_in_ones_own_language_comes_back_as_the_same_rows(idle: Cast) -> None:
+    """Rows that are found by their ids are no duplicates of each other, whatever else they share."""
+    for n in range(3):
+        await idle.ada.made(
+            "/v1/jobs", {"title": "Clerk", "external_id": "7", "city": "Cork", "closes_on": f"2030-01-0{n + 1}"}
+        )
+    for language, form in (("zh-TW", "xlsx"), ("en", "xlsx"), ("zh-TW", "csv")):
+        book = await idle.ada.get(f"/v1/jobs:export?format={form}", accept_language=language)
+        row = await judged(idle, idle.ada, book.content, "jobs", f"x.{form}")
+        assert row["judged"] == {"same": 3}, await rows(idle.ada, row)

@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 
 from guildhouse.app import HOUSE
 from guildhouse.kernel.importing.converting import convert
-from guildhouse.kernel.importing.sources import LONGEST_CELL, SourceRow, Unreadable
+from guildhouse.kernel.importing.sources import (
+    FEW_BROKEN,
+    LONGEST_CELL,
+    SourceRow,
+    Unreadable,
+    broken_in_utf8,
+    format_of,
+)
 
 TABLE = [["title", "city"], ["Engine programmer", "臺北"], ['say "hi", all', "Košice"]]
 
@@ -71,6 +78,41 @@ def test_what_is_no_character_is_a_fault_of_its_row(tmp_path: Path) -> None:
     ]  # fmt: skip
     with pytest.raises(Unreadable):
         converted(tmp_path, body, encoding="no-such-encoding")
+
+
+@pytest.mark.parametrize("stray", ["會計,高雄\n".encode("cp950"), "José,Málaga\n".encode("cp1252"), b"\xff\xfe,x\n"])
+def test_a_line_pasted_in_from_elsewhere_spoils_itself_and_not_the_whole_file(tmp_path: Path, stray: bytes) -> None:
+    whole = "工程師,臺北\n廚師,臺南\n".encode()
+    summary, rows = converted(tmp_path, "職稱,地點\n".encode() + whole + stray + whole)
+    assert summary["found"]["encoding"] == "utf-8"
+    assert [row.fault for row in rows] == [None, None, "wrong-encoding", None, None]
+    assert cells(rows)[3:] == [["工程師", "臺北"], ["廚師", "臺南"]]
+
+
+@pytest.mark.parametrize(("text", "encoding"), [
+    ("職稱,地點\n軟體工程師,臺北市\n會計人員,高雄市\n" * 9, "cp950"),
+    ("名前,住所\n田中さん,とうきょう\nサトウ,オオサカ\n" * 9, "cp932"),
+    ("职位,地点\n软件工程师,上海市\n" * 9, "gb18030"), ("nom,ville\nZoé,Orléans\nJosé,Besançon\n" * 9, "cp1252"),
+])  # fmt: skip
+def test_a_text_from_before_unicode_never_passes_for_utf8(tmp_path: Path, text: str, encoding: str) -> None:
+    assert broken_in_utf8(text.encode(encoding)) > FEW_BROKEN
+    assert broken_in_utf8(text.encode()) == 0
+    assert converted(tmp_path, text.encode(encoding))[0]["found"]["encoding"] == encoding
+
+
+@pytest.mark.parametrize(("head", "name", "form"), [
+    (b"PK\x03\x04....xl/workbook.xml", "x", "xlsx"), (b"PK\x03\x04....xl/worksheets/sheet1.xml", "x.zip", "xlsx"),
+    (b"PK\x03\x04..\x99xl/\x01..Profile.csv", "export.zip", "zip"), (b"PK\x03\x04", "x.XLSX", "xlsx"),
+    (b"\xd0\xcf\x11\xe0", "x.xls", "xls"), (b"title,city\n", "x.xlsx", "csv"), (b"title,city\n", "x.json", "csv"),
+    (b'[{"a": 1}]', "x.csv", "json"), (b'{"a": 1}\r\n{"a": 2}', "x", "ndjson"), (b'{"a": 1}', "x.jsonl", "ndjson"),
+    (b'{"a":\n1}', "x.ndjson", "json"), (b'\xef\xbb\xbf {"guildhouse":1', "x", "guildhouse"),
+    ('[{"a": 1}]'.encode("utf-16"), "x.txt", "json"), (b"\xfe\xff" + '{"a": 1}'.encode("utf-16-be"), "x", "json"),
+    (b"<!DOCTYPE html>", "x", "html"), (b"\xef\xbb\xbf\n<!-- saved -->\n<html>", "x", "html"),
+    (b"<table><tr>", "x.xls", "html"),
+    (b'<?xml version="1.0"?><!DOCTYPE html>', "x", "html"), (b"<b>a</b>,c\n", "x.csv", "csv"), (b"", "x", "csv"),
+])  # fmt: skip
+def test_a_file_is_what_is_in_it_whatever_it_is_called(head: bytes, name: str, form: str) -> None:
+    assert format_of(head, name) == form
 
 
 def test_quoting_styles(tmp_path: Path) -> None:
