@@ -14,7 +14,9 @@ from guildhouse.kernel.i18n import LANGUAGES, catalogue
 from tests.house.source import Function, files, tree
 
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK|NotImplementedError|placeholder|for now)\b")
-PROBLEMS = sorted(subclasses(), key=lambda kind: kind.code())
+# Tests have problems of their own, which are not the product's.
+OURS = [kind for kind in subclasses() if kind.__module__.startswith("guildhouse.")]
+PROBLEMS = sorted(OURS, key=lambda kind: kind.code())
 
 
 def test_every_file_class_and_public_function_has_a_docstring() -> None:
