@@ -16,7 +16,7 @@ from guildhouse.kernel import store
 from guildhouse.kernel.bulk_writing import WRITES, Judged, Line, Op, Outcome, Verdict, WritingBehind
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import DIALECT
-from guildhouse.kernel.errors import Denied, Invalid, NotFound, Problem
+from guildhouse.kernel.errors import Denied, Invalid, NotFound, Problem, invalid
 from guildhouse.kernel.etag import check_match
 from guildhouse.kernel.may import Predicate
 from guildhouse.kernel.merge_patch import patched
@@ -180,7 +180,7 @@ async def existing(
 async def judge_one(ctx: Context, resource: Resource[Any], line: Line, before: Row | None) -> Judged:
     """One op as the store judges it. Raises what it refuses."""
     op = line.op
-    if op.op == "create" or (op.op == "upsert" and before is None):
+    if op.op == "create" or (op.op == "upsert" and before is None and op.id is None):
         after = await store.judge_new(ctx, resource, created_values(resource, op), None)
         return Judged(line, "created", None, after)
     if before is None or not ctx.actor.sees(before.scopes) or (before.deleted_at is None) == (op.op == "restore"):
@@ -206,6 +206,8 @@ def created_values(resource: Resource[Any], op: Op) -> dict[str, Any]:
         raise Denied
     if op.op == "upsert" and not resource.carry.key:
         raise NoUpsert(resource=resource.name)
+    if op.id is not None:
+        raise invalid("/id", "given-by-server", "a new row gets its id from the server: leave this out")
     return values_of(conform(resource.shapes.create, op.data or {}))
 
 

@@ -102,6 +102,16 @@ async def test_an_upsert_needs_a_key_that_the_resource_has(cast: Cast) -> None:
     assert statuses(answer) == ["no-upsert"]
 
 
+async def test_who_names_a_new_row_by_an_id_is_told_that_it_gets_one(cast: Cast) -> None:
+    organization = await approved(cast)
+    mine = "01a20000-0000-7000-8000-000000000001"
+    data = {"organization_id": organization["id"], "source": "ats", "external_id": "1", "title": "Job"}
+    answer = await batch(cast.ada, "jobs", *({"op": op, "id": mine, "data": data} for op in ("create", "upsert")))
+    assert statuses(answer) == ["invalid", "not-found"]
+    assert answer["results"][0]["problem"]["errors"][0]["pointer"] == "/id"
+    assert (await cast.ada.get("/v1/jobs")).json()["data"] == []
+
+
 async def test_an_upsert_of_what_is_in_the_trash_makes_a_new_one(cast: Cast) -> None:
     organization = await approved(cast)
     data = {"organization_id": organization["id"], "source": "ats", "external_id": "1", "title": "Job"}
