@@ -79,13 +79,13 @@ async def test_an_atomic_batch_is_all_or_nothing(cast: Cast) -> None:
 async def test_the_rules_ask_for_an_organization_once_in_a_batch(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     organization = await found(cast)
     asked = Counter[str]()
-    find = context.Context.find
+    row_by_id = context.row_by_id
 
-    async def counting(self: context.Context, resource: Any, row_id: str | None, *, lock: bool = False) -> Any:
+    async def counting(connection: Any, resource: Any, row_id: str, *, lock: bool = False) -> Any:
         asked[resource.name] += 1
-        return await find(self, resource, row_id, lock=lock)
+        return await row_by_id(connection, resource, row_id, lock=lock)
 
-    monkeypatch.setattr(context.Context, "find", counting)
+    monkeypatch.setattr(context, "row_by_id", counting)
     batch = {"ops": [{"op": "create", "data": row} for row in feed(organization, 300, status="open")]}
     refused = await cast.ada.made("/v1/jobs:batch", batch)
     assert refused["failed"] == 300
