@@ -30,7 +30,7 @@ class FileUnreadable(Invalid):
 
 # Why a file cannot be read: the codes of `Unreadable`, in words.
 UNREADABLE = {
-    "unknown-format": "files of this kind are not read: save it as XLSX or CSV",
+    "unknown-format": "files of this kind hold no rows: save its table as XLSX, ODS or CSV",
     "unknown-shape": "there are no rows of this noun in it, in any shape that is known",
     "wrong-shape": "it is not built as files of this shape are",
     "broken-json": "it is not JSON, or ends in the middle",

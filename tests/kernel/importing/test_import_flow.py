@@ -192,8 +192,8 @@ async def test_mended_rows_are_read_by_a_kept_mapping_and_by_nobody_elses_plan(i
 
 @pytest.mark.parametrize(("content", "name", "code", "words"), [
     (b'[{"a": 1', "x.json", "file-broken-json", {"en": "it is not JSON", "zh-TW": "這不是 JSON"}),
-    (b"\xd0\xcf\x11\xe0", "x.xls", "file-unknown-format", {"en": "save it as XLSX or CSV",
-    "zh-TW": "請另存為 XLSX 或 CSV"}),
+    (b"%PDF-1.7", "x.pdf", "file-unknown-format", {"en": "as XLSX, ODS or CSV",
+    "zh-TW": "XLSX、ODS 或 CSV"}),
     (b"<html>", "x.html", "file-unknown-shape", {"en": "there are no rows of this noun", "zh-TW": "都沒有這種資料"}),
     (b"PK\3\4 cut", "x.xlsx", "file-broken-archive", {"en": "no whole ZIP archive", "zh-TW": "不是完整的 ZIP"}),
 ])  # fmt: skip
