@@ -110,9 +110,9 @@ def opened(path: Path, format_: str, said: Mapping[str, Any], shapes: Shapes) ->
     if format_ == "csv":
         found = sources.look_at_csv(path, said)
         return found, *table_of(csv_of(path, found), found, said)
-    if format_ == "xlsx":
-        found = sources.look_at_xlsx(path, said)
-        return found, *table_of(sources.xlsx_rows(path, found), found, said)
+    if format_ in sources.WORKBOOKS:
+        found = sources.look_at_workbook(path, format_, said)
+        return found, *table_of(sources.workbook_rows(path, found), found, said)
     columns: list[str] = []
     if format_ == "ndjson":
         encoding, bom = sources.encoding_of(path)

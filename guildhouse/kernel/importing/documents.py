@@ -158,7 +158,7 @@ class Archive(Mapping[str, Any]):
 
 def is_told(entry: zipfile.ZipInfo) -> bool:
     """Whether a file of an archive is read at all; what systems add for themselves, as `__MACOSX/._Jobs.csv`, is not."""
-    hidden = entry.filename.rpartition("/")[2].startswith(".") or entry.filename.startswith("__MACOSX/")
+    hidden = entry.filename.rpartition("/")[2].startswith(".")
     kind = entry.filename.lower().rpartition(".")[2]
     return not hidden and kind in ("csv", "json") and entry.file_size <= LARGEST_JSON
 

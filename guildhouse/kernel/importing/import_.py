@@ -130,7 +130,7 @@ class Options(Shape):
     `header_line` is the line that names the columns, from 1: what stands above it is left out.
     """
 
-    format: Literal["csv", "xlsx", "ndjson", "json", "html", "zip", "guildhouse"] | None = None
+    format: Literal["csv", "xlsx", "ods", "xls", "ndjson", "json", "html", "zip", "guildhouse"] | None = None
     encoding: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")] | None = None
     delimiter: Annotated[str, Field(pattern=r"^[^\r\n\"]$", examples=[";"])] | None = None
     quote: Annotated[str, Field(pattern=r"^[^\r\n]$", examples=["'"])] | None = None

@@ -15,7 +15,9 @@ LARGE = 128 << 20  # bytes of sheets and texts, unpacked
 
 
 def is_large(path: Path) -> bool:
-    """Whether the sheets and texts of a workbook are too much to be held at once."""
+    """Whether the sheets and texts of a workbook are too much to be held at once; of older kinds none is."""
+    if not zipfile.is_zipfile(path):
+        return False
     with zipfile.ZipFile(path) as archive:
         parts = [
             each for each in archive.infolist() if each.filename.startswith(("xl/worksheets/", "xl/sharedStrings"))

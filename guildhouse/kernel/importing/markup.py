@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 BLOCKS = frozenset(re.findall(r"\w+", "p div br ul ol h1 h2 h3 h4 h5 h6 section article table tr blockquote pre hr"))
 SILENT = frozenset(("script", "style", "head", "template"))
+ITEM = "\ue000"  # before the dash of an item, until the text is whole: people write dashes, too
 TAG = re.compile(r"</?[a-zA-Z][^<>]*>|<!--")
 ESCAPED = re.compile(r"&lt;/?(?:p|div|span|br|ul|ol|li|h[1-6]|strong|em|a|table|section|script)\b", re.IGNORECASE)
 
@@ -23,7 +24,7 @@ class Plain(HTMLParser):
         if tag in SILENT:
             self.silent += 1
         elif tag == "li":
-            self.parts.append("\n- ")
+            self.parts.append(f"\n{ITEM}- ")
         elif tag in BLOCKS and not self.begins_item():
             self.parts.append("\n" if tag == "br" else "\n\n")
         elif tag in ("td", "th"):
@@ -31,7 +32,7 @@ class Plain(HTMLParser):
 
     def begins_item(self) -> bool:
         """Whether nothing stands behind the dash of an item yet: `<li><p>` is one line."""
-        return bool(self.parts) and "".join(self.parts[-3:]).rstrip(" ").endswith("\n-")
+        return bool(self.parts) and "".join(self.parts[-3:]).rstrip(" ").endswith(f"{ITEM}-")
 
     def handle_endtag(self, tag: str) -> None:
         """A block ends its line."""
@@ -57,5 +58,5 @@ def plain_text(markup: str | None) -> str | None:
     reader.feed(text)
     reader.close()
     lines = [" ".join(line.split()) for line in "".join(reader.parts).split("\n")]
-    whole = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).replace("\n\n- ", "\n- ")
+    whole = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).replace(f"\n\n{ITEM}", "\n").replace(ITEM, "")
     return whole.strip() or None

@@ -7,6 +7,7 @@ import csv
 import io
 import re
 import zipfile
+import zlib
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
+from xml.parsers import expat
 
 from guildhouse.kernel.importing.large_workbooks import is_large, large_rows, opened_large
 
@@ -33,6 +35,22 @@ PAGE = re.compile(
     rb"(?:<!--.*?-->\s*|<\?xml.*?\?>\s*)*<(?:!doctype|html|script|head|body|table|meta)", re.IGNORECASE | re.DOTALL
 )
 WORKBOOK = re.compile(rb"xl/(?:workbook|worksheets|_rels|styles|sharedStrings|theme)")
+OPEN_DOCUMENT = b"application/vnd.oasis.opendocument.spreadsheet"
+OLE = b"\xd0\xcf\x11\xe0"
+WORKBOOKS = ("xlsx", "ods", "xls")
+# How pictures, documents and archives begin that hold no rows: taken for text they would be rows of nonsense.
+OTHERS = (
+    b"%PDF",
+    b"\x89PNG",
+    b"\xff\xd8\xff",
+    b"GIF8",
+    b"Rar!",
+    b"7z\xbc\xaf",
+    b"\x1f\x8b",
+    b"{\\rtf",
+    b"BZh",
+    b"\xfd7zXZ",
+)
 ZIP = b"PK\x03\x04"
 OWN = b'{"guildhouse":'
 # Characters that are everywhere in texts of this script: they tell a right decoding from one that only succeeds.
@@ -84,17 +102,26 @@ class SourceRow:
 
 
 def format_of(head: bytes, name: str) -> str:
-    """csv, xlsx, zip, json, ndjson, html or guildhouse: by the content, and where that says nothing, by the file's name."""
+    """csv, a workbook (xlsx, ods, xls), zip, json, ndjson, html or guildhouse: by the content, else by the file's name."""
     if head.startswith(ZIP):
-        return "xlsx" if WORKBOOK.search(head) or name.lower().endswith((".xlsx", ".xlsm")) else "zip"
-    if head.startswith(b"\xd0\xcf\x11\xe0"):
+        return zip_format(head, name)
+    if head.startswith(OLE):
         return "xls"
+    if head.startswith(OTHERS):
+        return "unknown"
     text = in_utf8(head).lstrip()
     if text.startswith(OWN):
         return "guildhouse"
     if text[:1] in (b"{", b"["):
         return json_format(text, name)
     return "html" if PAGE.match(text) else "csv"
+
+
+def zip_format(head: bytes, name: str) -> str:
+    """A workbook, or an archive of anything."""
+    if WORKBOOK.search(head) or name.lower().endswith((".xlsx", ".xlsm")):
+        return "xlsx"
+    return "ods" if OPEN_DOCUMENT in head[:200] else "zip"
 
 
 def in_utf8(head: bytes) -> bytes:
@@ -323,15 +350,18 @@ class Lines:
 # ---- spreadsheets ----
 
 
-def look_at_xlsx(path: Path, said: Mapping[str, Any]) -> Found:
+def look_at_workbook(path: Path, form: str, said: Mapping[str, Any]) -> Found:
     """The sheets of a workbook; the first with a table that is not hidden is read where nobody says another."""
-    check_unpacked(path)
+    if form != "xls":
+        check_unpacked(path)
+    if form == "ods":
+        check_whole(path)
     with broken_at_worst():
         sheets = opened_large(path).sheetnames if is_large(path) else opened_workbook(path).sheet_names
         sheet = said.get("sheet") or filled_sheet(path, sheets)
     if sheet not in sheets:
         raise Unreadable("no-such-sheet", sheets)
-    return Found("xlsx", sheet=sheet, sheets=sheets)
+    return Found(form, sheet=sheet, sheets=sheets)
 
 
 def filled_sheet(path: Path, sheets: Sequence[str]) -> str | None:
@@ -361,6 +391,18 @@ def check_unpacked(path: Path) -> None:
         raise Unreadable("unpacks-too-large")
 
 
+def check_whole(path: Path) -> None:
+    """Refuse an ODS whose XML is broken: its reader would look for the end of it for ever."""
+    parser = expat.ParserCreate()
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open("content.xml") as content:
+            while piece := content.read(1 << 20):
+                parser.Parse(piece)
+            parser.Parse(b"", True)
+    except (expat.ExpatError, KeyError, zipfile.BadZipFile, OSError, ValueError, RuntimeError, zlib.error) as error:
+        raise Unreadable("broken-spreadsheet") from error
+
+
 def opened_workbook(path: Path) -> Any:
     """The workbook. The reader resolves no entities and runs no formulas: of a formula there is its last result."""
     import python_calamine  # noqa: PLC0415 - only files of this kind pay for it
@@ -368,7 +410,7 @@ def opened_workbook(path: Path) -> Any:
     return python_calamine.CalamineWorkbook.from_path(str(path))
 
 
-def xlsx_rows(path: Path, found: Found) -> Iterator[SourceRow]:
+def workbook_rows(path: Path, found: Found) -> Iterator[SourceRow]:
     """The rows of a sheet, dates as ISO text."""
     with broken_at_worst():
         rows = large_rows(path, found.sheet) if is_large(path) else quick_rows(path, found.sheet)

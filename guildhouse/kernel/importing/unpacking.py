@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
+import structlog
 
 from guildhouse.kernel import store
 from guildhouse.kernel.context import Context
@@ -19,6 +20,7 @@ from guildhouse.kernel.importing.suggesting import fingerprint_of, suggest
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.tasks import Work
 
+log = structlog.get_logger(__name__)
 CHUNK_ROWS = 1000
 WRONG = "what is wrong"  # the column that says it, in a file of wrong rows
 SAMPLES = 5
@@ -30,7 +32,7 @@ class FileUnreadable(Invalid):
 
 # Why a file cannot be read: the codes of `Unreadable`, in words.
 UNREADABLE = {
-    "unknown-format": "files of this kind are not read: save it as XLSX or CSV",
+    "unknown-format": "files of this kind hold no rows: save its table as XLSX, ODS or CSV",
     "unknown-shape": "there are no rows of this noun in it, in any shape that is known",
     "wrong-shape": "it is not built as files of this shape are",
     "broken-json": "it is not JSON, or ends in the middle",
@@ -40,6 +42,7 @@ UNREADABLE = {
     "unpacks-too-large": "it unpacks to more than 512 MB",
     "too-large-for-its-kind": "there is not memory enough for a file of this kind and size: send it as CSV or NDJSON",
     "too-many-rows": "it has more than 5,000,000 rows: send it in parts",
+    "reader-gave-up": "the program that reads such files gave up on it: open it, and save it anew or as CSV",
     "no-such-sheet": "there is no sheet of this name; there are: {known}",
     "wrong-encoding": "it cannot be read in this encoding",
     "another-version": "it was written by a version of Guildhouse that this one does not understand",
@@ -146,7 +149,8 @@ async def converted(files: Files, row: Import, resource: Resource[Any], stretche
     try:
         summary: Mapping[str, Any] = orjson.loads(last.rpartition(b"\n")[2])
     except orjson.JSONDecodeError:
-        return {"why": f"broken, the reader ended with {code}"}
+        log.warning("the reader of a file gave up", import_id=row.id, code=code)
+        return {"why": "reader-gave-up"}
     return summary
 
 

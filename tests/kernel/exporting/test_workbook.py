@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guildhouse.kernel.exporting.spreadsheet import LONGEST_TEXT, Book, as_text, sheet_name, units
-from guildhouse.kernel.importing.sources import Found, xlsx_rows
+from guildhouse.kernel.importing.sources import Found, workbook_rows
 from tests.cast import Cast
 
 NS = {"x": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
@@ -115,7 +115,7 @@ def test_what_a_workbook_was_given_an_import_reads(rows: list[list[Any]]) -> Non
         book = Book(path, "Jobs", ["a", "b", "c"])
         book.add(rows)
         book.close()
-        read = [(row.line, row.cells) for row in xlsx_rows(path, Found("xlsx", sheet="Jobs"))][1:]
+        read = [(row.line, row.cells) for row in workbook_rows(path, Found("xlsx", sheet="Jobs"))][1:]
     told = [
         [("" if each is None else each.isoformat() if isinstance(each, date) else each) for each in row] for row in rows
     ]

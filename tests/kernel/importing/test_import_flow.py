@@ -1,6 +1,7 @@
 """The way of a file: uploaded, read, planned, judged, applied, and taken back."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -192,8 +193,8 @@ async def test_mended_rows_are_read_by_a_kept_mapping_and_by_nobody_elses_plan(i
 
 @pytest.mark.parametrize(("content", "name", "code", "words"), [
     (b'[{"a": 1', "x.json", "file-broken-json", {"en": "it is not JSON", "zh-TW": "這不是 JSON"}),
-    (b"\xd0\xcf\x11\xe0", "x.xls", "file-unknown-format", {"en": "save it as XLSX or CSV",
-    "zh-TW": "請另存為 XLSX 或 CSV"}),
+    (b"%PDF-1.7", "x.pdf", "file-unknown-format", {"en": "as XLSX, ODS or CSV",
+    "zh-TW": "XLSX、ODS 或 CSV"}),
     (b"<html>", "x.html", "file-unknown-shape", {"en": "there are no rows of this noun", "zh-TW": "都沒有這種資料"}),
     (b"PK\3\4 cut", "x.xlsx", "file-broken-archive", {"en": "no whole ZIP archive", "zh-TW": "不是完整的 ZIP"}),
 ])  # fmt: skip
@@ -205,6 +206,19 @@ async def test_a_file_that_cannot_be_read_says_why_in_the_language_of_its_person
         problem = (await brought(idle, idle.ada, content, "jobs", name))["problem"]
         assert (problem["code"], told(problem["errors"], "code")) == ("file-unreadable", [code])
         assert said in problem["errors"][0]["detail"]
+
+
+async def test_a_file_that_kills_its_reader_is_told_to_be_saved_anew(
+    idle: Cast, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The program in the place of ours dies as that of a hostile workbook does."""
+    dying = tmp_path / "python"
+    dying.write_text("#!/bin/sh\nkill -ABRT $$\n")
+    dying.chmod(0o755)
+    monkeypatch.setattr(unpacking.sys, "executable", str(dying))
+    row = await brought(idle, idle.ada, "text\nCall Ben\n")
+    assert (row["status"], told(row["problem"]["errors"], "code")) == ("failed", ["file-reader-gave-up"])
+    assert "save it anew" in row["problem"]["errors"][0]["detail"]
 
 
 async def test_a_sheet_that_is_not_there_is_told_those_that_are(idle: Cast) -> None:

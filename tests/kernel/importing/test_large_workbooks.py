@@ -10,7 +10,7 @@ import pytest
 import xlsxwriter
 
 from guildhouse.kernel.importing import large_workbooks, sources
-from guildhouse.kernel.importing.sources import Found, Unreadable, look_at_xlsx, xlsx_rows
+from guildhouse.kernel.importing.sources import Found, Unreadable, look_at_workbook, workbook_rows
 from tests.kernel.importing.test_sources import SHEET, workbook
 
 TEXT = "  a & b <c>\n臺北"
@@ -30,7 +30,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def told(path: Path, **said: Any) -> list[tuple[int, list[Any], str | None]]:
-    return [(row.line, row.cells, row.fault) for row in xlsx_rows(path, look_at_xlsx(path, said))]
+    return [(row.line, row.cells, row.fault) for row in workbook_rows(path, look_at_workbook(path, "xlsx", said))]
 
 
 def every_kind(path: Path) -> Path:
@@ -76,10 +76,10 @@ def test_the_rows_are_those_that_the_quick_reader_gives(
 
 def test_it_tells_the_sheets_and_refuses_what_is_none(tmp_path: Path) -> None:
     path = every_kind(tmp_path / "kinds.xlsx")
-    found = look_at_xlsx(path, {})
+    found = look_at_workbook(path, "xlsx", {})
     assert (found.sheet, found.sheets) == ("One", ["One", "另一張"])
     with pytest.raises(Unreadable, match="no-such-sheet"):
-        look_at_xlsx(path, {"sheet": "Two"})
+        look_at_workbook(path, "xlsx", {"sheet": "Two"})
 
 
 def test_it_reads_no_files_of_the_server_and_unfolds_no_entities(tmp_path: Path) -> None:
@@ -108,4 +108,4 @@ def test_what_is_broken_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(sources, "MOST_LINES", 2)
     path.write_bytes(workbook(SHEET.format(before="", text="Clerk")))
     with pytest.raises(Unreadable, match="broken-spreadsheet"):
-        list(xlsx_rows(path, Found("xlsx", sheet="Jobs")))
+        list(workbook_rows(path, Found("xlsx", sheet="Jobs")))

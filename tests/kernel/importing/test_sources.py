@@ -17,6 +17,7 @@ from guildhouse.kernel.importing.converting import convert
 from guildhouse.kernel.importing.sources import (
     FEW_BROKEN,
     LONGEST_CELL,
+    OPEN_DOCUMENT,
     SourceRow,
     Unreadable,
     broken_in_utf8,
@@ -103,7 +104,9 @@ def test_a_text_from_before_unicode_never_passes_for_utf8(tmp_path: Path, text: 
 @pytest.mark.parametrize(("head", "name", "form"), [
     (b"PK\x03\x04....xl/workbook.xml", "x", "xlsx"), (b"PK\x03\x04....xl/worksheets/sheet1.xml", "x.zip", "xlsx"),
     (b"PK\x03\x04..\x99xl/\x01..Profile.csv", "export.zip", "zip"), (b"PK\x03\x04", "x.XLSX", "xlsx"),
-    (b"\xd0\xcf\x11\xe0", "x.xls", "xls"), (b"title,city\n", "x.xlsx", "csv"), (b"title,city\n", "x.json", "csv"),
+    (b"\xd0\xcf\x11\xe0", "x.xls", "xls"), (b"PK\x03\x04" + bytes(26) + b"mimetype" + OPEN_DOCUMENT, "x", "ods"),
+    (b"%PDF-1.7", "x.csv", "unknown"), (b"\x89PNG", "x", "unknown"), (b"\x1f\x8b", "x.csv.gz", "unknown"),
+    (b"title,city\n", "x.xlsx", "csv"), (b"title,city\n", "x.json", "csv"),
     (b'[{"a": 1}]', "x.csv", "json"), (b'{"a": 1}\r\n{"a": 2}', "x", "ndjson"), (b'{"a": 1}', "x.jsonl", "ndjson"),
     (b'{"a":\n1}', "x.ndjson", "json"), (b'\xef\xbb\xbf {"guildhouse":1', "x", "guildhouse"),
     ('[{"a": 1}]'.encode("utf-16"), "x.txt", "json"), (b"\xfe\xff" + '{"a": 1}'.encode("utf-16-be"), "x", "json"),
@@ -249,7 +252,8 @@ def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
         (workbook("<no><xml"), "x.xlsx", "broken-spreadsheet"),
         (workbook(SHEET.format(before="", text="Clerk"))[:900], "x.xlsx", "broken-archive"),
         (b'{"a": ', "x.json", "broken-json"),
-        (b"\xd0\xcf\x11\xe0 old Excel", "x.xls", "unknown-format"),
+        (b"\xd0\xcf\x11\xe0 old Excel", "x.xls", "broken-spreadsheet"),
+        (b"%PDF-1.7", "x.csv", "unknown-format"),
         (b"<html><p>no jobs here</p></html>", "x.html", "unknown-shape"),
     ):
         with pytest.raises(Unreadable, match=why):
