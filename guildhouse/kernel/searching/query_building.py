@@ -44,6 +44,7 @@ class QueryBuilder:
     index: SearchIndex
     synonyms: Synonyms = no_synonyms
     mistyped: list[str] = field(default_factory=list)
+    made: dict[Sequence[Term], list[Query]] = field(default_factory=dict)  # of these terms: to find by and to count by
 
     @property
     def noun(self) -> Noun:
@@ -74,13 +75,19 @@ class QueryBuilder:
         """The words: so many of those needed, none that is excluded, and what else makes a row come earlier."""
         needed = needed_of(asked)
         if needed:
-            core = [(Occur.Should, each) for each in self.merged(needed)]
+            core = [(Occur.Should, each) for each in self.merged_once(tuple(needed))]
             least = 1 if any_word else least_of(len(core))
             yield Occur.Must, Query.boolean_query(core, minimum_number_should_match=least)
         yield from ((Occur.Must, self.one(each)) for each in needed if each.exact)
         yield from ((Occur.MustNot, self.one(each)) for each in asked.terms if each.excluded)
         if favouring:
             yield from ((Occur.Should, each) for each in self.favours(needed))
+
+    def merged_once(self, needed: tuple[Term, ...]) -> list[Query]:
+        """What is `merged`, the same whether it is to find by, to count by, or to find by any of it."""
+        if needed not in self.made:
+            self.made[needed] = list(self.merged(needed))
+        return self.made[needed]
 
     def merged(self, needed: Sequence[Term]) -> Iterator[Query]:
         """A query for each term, one for several where together they have a synonym."""
