@@ -19,7 +19,7 @@ from guildhouse.kernel.searching.query_parts import all_of, any_of, beginning_wi
 from guildhouse.kernel.searching.search_index import SearchIndex
 from guildhouse.kernel.searching.search_query import FEW_WORDS, Asked, Term, said_together
 from guildhouse.kernel.searching.spelling import meant_by_letters
-from guildhouse.kernel.searching.tokens import errors_in, inside, stem, stems_of, whole
+from guildhouse.kernel.searching.tokens import errors_in, inside, stem, stems_of, whole_of
 
 BOOSTS = {"A": 0.2, "B": 0.1}
 SHORT = 2.0  # times as much as that where few words are asked for: then they are likely to be a title
@@ -154,7 +154,7 @@ class QueryBuilder:
             meant = {stem(each) for each in meant_by_letters(self.index, term.said)} - {word}
             yield from (having(self.schema, place, each) for each in sorted(meant) for place in places)
         else:
-            said = "".join(whole(term.said))
+            said = "".join(whole_of(term.said))
             forms = [(place, word) for place in places] + [(f"{self.noun.name}~whole", said)]
             near = (Query.fuzzy_term_query(self.schema, place, form, errors_in(form)) for place, form in forms)
             yield from (Query.boost_query(each, MISTYPED) for each in near)
@@ -230,7 +230,7 @@ def is_alone(term: Term) -> bool:
 
 def forms_of(term: Term) -> Sequence[str]:
     """One word as it was typed, and in the other number: a stem says less, `developer` and `development` have the same."""
-    word = term.said if term.is_chinese else "".join(whole(term.said))
+    word = term.said if term.is_chinese else "".join(whole_of(term.said))
     return (word,) if term.is_chinese else (word, word[:-1] if word.endswith("s") else f"{word}s")
 
 
