@@ -145,11 +145,12 @@ class SearchIndex:
         order = Order.Desc if descending else Order.Asc
         searcher = self.searcher
         found = searcher.search(query, limit, count=True, order_by_field=by, order=order)
-        addresses = [address for _, address in found.hits]
-        if not addresses:
+        places = found.hits
+        if not places:
             return (), 0
+        addresses = [address for _, address in places]
         halves = (searcher.fast_field_values(name, addresses) for name in (HIGH, LOW))
-        placed = list(zip((place for place, _ in found.hits), map(joined, *halves), strict=True))
+        placed = [(place, joined(high, low)) for (place, _), high, low in zip(places, *halves, strict=True)]
         if by:  # what has no value stands anywhere: the database puts that in order
             placed.sort(key=lambda each: (each[0] or 0, each[1]), reverse=descending)
         hits = [Hit(0.0 if by else place, number) for place, number in placed]
