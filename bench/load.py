@@ -18,11 +18,16 @@ LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 
 @dataclass(frozen=True)
 class Result:
-    """What came of some requests: how many a second, how long they took (seconds, sorted), and the load's own CPU time."""
+    """What came of some requests: how many a second, how long each took (seconds), and the load's own CPU time."""
 
     per_second: float
-    latencies: list[float]
+    took: list[float]
     cpu: float = 0.0
+
+    @property
+    def latencies(self) -> list[float]:
+        """How long they took, sorted."""
+        return sorted(self.took)
 
 
 def request(method: str, path: str, body: bytes = b"", headers: str = "") -> bytes:
@@ -55,23 +60,23 @@ class Line:
         return body
 
 
-async def converse(address: tuple[str, int], made: Iterator[bytes], took: list[float]) -> None:
-    """Send one request after the other on one connection."""
+async def converse(address: tuple[str, int], made: Iterator[tuple[int, bytes]], took: list[float]) -> None:
+    """Send one request after the other on one connection; of each it is noted how long it took."""
     line = await Line.to(address)
-    for each in made:
+    for number, each in made:
         start = time.perf_counter()
         await line.ask(each)
-        took.append(time.perf_counter() - start)
+        took[number] = time.perf_counter() - start
     line.writer.close()
 
 
 async def blast(address: tuple[str, int], make: Request, count: int, connections: int) -> Result:
     """All requests over all connections. They are made beforehand: making them is not what is measured."""
-    made = iter([make(number) for number in range(count)])
-    took: list[float] = []
+    made = iter([(number, make(number)) for number in range(count)])
+    took = [0.0] * count
     start, own = time.perf_counter(), time.process_time()
     await asyncio.gather(*(converse(address, made, took) for _ in range(connections)))
-    return Result(count / (time.perf_counter() - start), sorted(took), time.process_time() - own)
+    return Result(count / (time.perf_counter() - start), took, time.process_time() - own)
 
 
 def run(address: tuple[str, int], make: Request, count: int, connections: int) -> Result:

@@ -16,6 +16,7 @@ from guildhouse.kernel.searching.tokens import whole
 
 MOST_LETTERS = 100
 ENOUGH = 4_000  # rows in which frequent titles are looked for: those of all rows that one letter finds take too long
+FEW_OF_SEGMENT = 5  # titles that are looked at of each segment, however few are suggested
 MOST_WORDS = 10_000  # words with one beginning that are added up
 LOOKED_AT = 4  # times as many values as are suggested
 
@@ -90,9 +91,9 @@ class Completion:
         return all_of([query, having(self.index.schema.built, SAMPLE, str(level))]) if level else query
 
     def frequent(self, query: Query) -> Any:
-        """The most frequent titles of what a query finds. Of each segment not many: to look one up costs more than to
-        count it."""
-        wanted = {"field": self.title, "size": self.limit, "segment_size": self.limit + 2}
+        """The most frequent titles of what a query finds. Of each segment no more: to look one up costs more than to count
+        it."""
+        wanted = {"field": self.title, "size": self.limit, "segment_size": max(self.limit, FEW_OF_SEGMENT)}
         return self.index.searcher.aggregate(query, {"titles": {"terms": wanted}})["titles"]
 
     def count(self, field: str, value: str) -> int:

@@ -6,21 +6,19 @@ on site. So columns that are filtered by are counted one by one, and all others 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
+from typing import TypeAlias
 
 import sqlalchemy as sa
 from tantivy import Query
 
 from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.searching.engine import BUDGET, within_budget
-from guildhouse.kernel.searching.facet_kinds import Bucket, FacetKind, facet_kind
-from guildhouse.kernel.searching.finding import Finding, Found, with_ids
+from guildhouse.kernel.searching.facet_kinds import Bucket, FacetKind, Facets, facet_kind
+from guildhouse.kernel.searching.finding import Counts, Finding, Found, with_ids
 from guildhouse.kernel.searching.query_building import QueryBuilder
 from guildhouse.kernel.searching.search_filters import filters_of
-from guildhouse.kernel.searching.search_index import SearchIndex
 from guildhouse.kernel.select import numbered, statement, visible
-
-Facets = dict[str, list[Bucket]]
 
 
 @dataclass(frozen=True)
@@ -29,6 +27,9 @@ class Group:
 
     names: Sequence[str]
     where: Sequence[Condition]
+
+
+Filtered: TypeAlias = tuple[Group, Sequence[Query]]
 
 
 @dataclass(frozen=True)
@@ -64,25 +65,40 @@ class Counting:
         ]
         return [*alone, Group(others, where)] if others else alone
 
+    def beside_hits(self) -> Counts | None:
+        """What counts while the hits of a first page are looked up: by the same words, and in the same turn; if it can."""
+        asked = None if self.of.listing.cursor else self.judged()
+        return partial(self.look_up, asked) if asked else None
+
     async def in_index(self) -> Facets | None:
-        """The counts as the index has them; None where it cannot judge all conditions, or counts a row twice."""
-        if not self.of.is_in_index or (self.of.noun.split and self.found):
+        """The counts as the index has them: those of a first page it has told with the hits. None where it cannot tell."""
+        ranking = self.found.ranking if self.found else None
+        if ranking and ranking.counted is not None and not self.of.listing.cursor:
+            return ranking.counted
+        asked, any_word = self.judged(), bool(ranking and ranking.any_word)
+        if asked is None:
+            return None
+        synonyms = self.of.engine.house.synonyms_of
+        return await self.of.engine.run(
+            self.of.resource.name, lambda index: self.look_up(asked, QueryBuilder(index, synonyms), any_word)
+        )
+
+    def judged(self) -> Sequence[Filtered] | None:
+        """The groups, each with its conditions as the index judges them; None where it cannot, or counts a row twice."""
+        if not self.of.is_in_index or (self.of.noun.split and self.of.sought.asked):
             return None
         judged = [filters_of(self.of.schema, group.where) for group in self.groups]
         if not all(known for _, known in judged):
             return None
-        asked = [(group, queries) for group, (queries, _) in zip(self.groups, judged, strict=True)]
-        return await self.of.engine.run(self.of.resource.name, lambda index: self.look_up(index, asked))
+        return [(group, queries) for group, (queries, _) in zip(self.groups, judged, strict=True)]
 
-    def look_up(self, index: SearchIndex, asked: Iterable[tuple[Group, Sequence[Query]]]) -> Facets:
+    def look_up(self, asked: Iterable[Filtered], builder: QueryBuilder, any_word: bool) -> Facets:
         """Count in the index."""
-        any_word = bool(self.found and self.found.ranking and self.found.ranking.any_word)
-        builder = QueryBuilder(index, self.of.engine.house.synonyms_of)
         found: Facets = {}
         for group, filters in asked:
             query = builder.counted(self.of.sought.asked, self.of.actor.scopes, filters, any_word=any_word)
             wanted = {name: self.kinds[name].aggregation(f"{self.of.noun.name}={name}") for name in group.names}
-            answer = index.searcher.aggregate(query, wanted)
+            answer = builder.index.searcher.aggregate(query, wanted)
             found |= {name: self.kinds[name].of_index(answer[name]["buckets"]) for name in group.names}
         return found
 

@@ -14,6 +14,7 @@ MOST_VALUES = 20
 SPANS = ("1d", "3d", "7d", "14d", "30d", "90d")
 
 Bucket = Mapping[str, Any]
+Facets = dict[str, list[Bucket]]  # by column
 Ends = tuple[float | None, float | None]
 
 

@@ -1,10 +1,10 @@
 """Finding: a page of the rows that a search found. The index says which and in which order; the database judges each row
 again, by the scopes and by every filter, and has its values: an index that is behind can leave out, but never show."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 from tantivy import Query
@@ -16,10 +16,11 @@ from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.pages import Cursor, CursorMismatch
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.searching.engine import BUDGET, Engine, within_budget
+from guildhouse.kernel.searching.facet_kinds import Facets
 from guildhouse.kernel.searching.index_schema import Noun, NounSchema
 from guildhouse.kernel.searching.plain_search import words_condition
 from guildhouse.kernel.searching.query_building import QueryBuilder
-from guildhouse.kernel.searching.ranking import DEEPEST, FIRST, Ranking
+from guildhouse.kernel.searching.ranking import DEEPEST, FIRST, FURTHER, Ranking
 from guildhouse.kernel.searching.search_filters import filters_of
 from guildhouse.kernel.searching.search_index import SearchIndex
 from guildhouse.kernel.searching.search_query import Asked
@@ -27,6 +28,7 @@ from guildhouse.kernel.searching.sought import Sought
 from guildhouse.kernel.select import LIVE, TRASH, Listing, Page, columns_for, fetch_page, numbered, statement, visible
 
 INDEX, DATABASE = "index", "database"
+Counts: TypeAlias = Callable[[QueryBuilder, bool], Facets]
 PATIENCE = 10.0  # seconds of a search without an index: it reads the text of every row
 
 
@@ -51,7 +53,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Finding:
-    """One search of a list, for one actor."""
+    """One search of a list, for one actor. `counts` values of what is found where that is looked up, if it can be."""
 
     engine: Engine
     connection: Connection
@@ -59,6 +61,7 @@ class Finding:
     actor: Actor
     listing: Listing
     sought: Sought
+    counts: Counts | None = None
 
     @property
     def asked(self) -> Asked:
@@ -149,8 +152,8 @@ class Finding:
         rows: list[tuple[int, asyncpg.Record]] = []
         place = start
         while len(rows) <= limit:
-            if place >= len(ranking.hits) and not ranking.whole:
-                deeper = await self.rank(DEEPEST)
+            while place >= len(ranking.hits) and not ranking.whole:
+                deeper = await self.rank(min(DEEPEST, FURTHER * ranking.depth))
                 if deeper is None:
                     break
                 ranking.extend(deeper)
@@ -190,12 +193,13 @@ class Finding:
             return None
         filters, all_known = filters_of(self.schema, self.listing.where)
         by, descending, exact = self.order()
+        settled = all_known and (self.sought.by_relevance or (exact and self.ends_by_id))
         if not (all_known and exact) or self.noun.split:
             limit = DEEPEST
         ranking = await self.engine.run(
             self.resource.name, lambda index: self.look_up(index, filters, limit, by, descending)
         )
-        if ranking and not (all_known and self.sought.by_relevance):
+        if ranking and not settled:
             await self.judge(ranking)
             ranking.total = ranking.total if all_known else len(ranking.hits)
         return ranking
@@ -212,6 +216,12 @@ class Finding:
             else (None, True, False)
         )
 
+    @property
+    def ends_by_id(self) -> bool:
+        """Whether rows of one value are asked for in the order of their ids, as the index has them: the same way round."""
+        first, *rest = self.listing.order
+        return [(each.column, each.descending) for each in rest] == [("id", first.descending)]
+
     def look_up(
         self, index: SearchIndex, filters: Sequence[Query], limit: int, by: str | None, descending: bool
     ) -> Ranking:
@@ -226,7 +236,8 @@ class Finding:
         whole = total <= limit or limit >= DEEPEST
         total = len(hits) if self.noun.split else total
         mistyped = list(dict.fromkeys(builder.mistyped))
-        return Ranking(list(hits), total, whole, any_word, mistyped, self.actor.scopes)
+        counted = self.counts(builder, any_word) if self.counts else None
+        return Ranking(list(hits), total, whole, limit, any_word, mistyped, self.actor.scopes, counted)
 
     async def judge(self, ranking: Ranking) -> None:
         """Let the database judge the hits by all conditions, and sort them where it is not relevance that counts."""

@@ -28,7 +28,7 @@ from guildhouse.kernel.manifest import House
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.searching.tokens import RAW, STEMS, WHOLE
 
-LAYOUT = 4  # of the index's files: one more, and every index is built anew
+LAYOUT = 5  # of the index's files: one more, and every index is built anew
 KEY, SCOPES, CIRCLE, EYES = "key", "scopes", "circle", "eyes"
 SAMPLE, SAMPLES = "sample", 6
 HIDDEN = "~hidden"  # no scope: what is not public has it among its scopes
@@ -136,13 +136,14 @@ class NounSchema:
 
     @cached_property
     def built(self) -> Schema:
-        """The schema as tantivy takes it."""
+        """The schema as tantivy takes it. Numbers are compared row by row: a dictionary of each of them that are there would
+        be written with every commit, and no range is looked up in it."""
         builder = SchemaBuilder()
         for name, (analyzer, kept, fast) in self.fields.items():
             builder.add_text_field(name, fast=fast, tokenizer_name=analyzer, index_option=kept)
         for name, sort in self.numbers.items():
             add = builder.add_float_field if sort == "number" else builder.add_integer_field
-            add(name, indexed=True, fast=True)
+            add(name, indexed=False, fast=True)
         builder.add_unsigned_field(HIGH, fast=True).add_unsigned_field(LOW, fast=True)
         builder.add_text_field(CURSOR, stored=True, tokenizer_name=RAW, index_option="basic")
         return builder.build()

@@ -19,7 +19,7 @@ from guildhouse.kernel.searching.query_parts import all_of, any_of, beginning_wi
 from guildhouse.kernel.searching.search_index import SearchIndex
 from guildhouse.kernel.searching.search_query import FEW_WORDS, Asked, Term, said_together
 from guildhouse.kernel.searching.spelling import meant_by_letters
-from guildhouse.kernel.searching.tokens import errors_in, inside, stem, stems_of, whole
+from guildhouse.kernel.searching.tokens import errors_in, inside, stem, stems_of, whole_of
 
 BOOSTS = {"A": 0.2, "B": 0.1}
 SHORT = 2.0  # times as much as that where few words are asked for: then they are likely to be a title
@@ -44,6 +44,7 @@ class QueryBuilder:
     index: SearchIndex
     synonyms: Synonyms = no_synonyms
     mistyped: list[str] = field(default_factory=list)
+    made: dict[Sequence[Term], list[Query]] = field(default_factory=dict)  # of these terms: to find by and to count by
 
     @property
     def noun(self) -> Noun:
@@ -74,13 +75,19 @@ class QueryBuilder:
         """The words: so many of those needed, none that is excluded, and what else makes a row come earlier."""
         needed = needed_of(asked)
         if needed:
-            core = [(Occur.Should, each) for each in self.merged(needed)]
+            core = [(Occur.Should, each) for each in self.merged_once(tuple(needed))]
             least = 1 if any_word else least_of(len(core))
             yield Occur.Must, Query.boolean_query(core, minimum_number_should_match=least)
         yield from ((Occur.Must, self.one(each)) for each in needed if each.exact)
         yield from ((Occur.MustNot, self.one(each)) for each in asked.terms if each.excluded)
         if favouring:
             yield from ((Occur.Should, each) for each in self.favours(needed))
+
+    def merged_once(self, needed: tuple[Term, ...]) -> list[Query]:
+        """What is `merged`, the same whether it is to find by, to count by, or to find by any of it."""
+        if needed not in self.made:
+            self.made[needed] = list(self.merged(needed))
+        return self.made[needed]
 
     def merged(self, needed: Sequence[Term]) -> Iterator[Query]:
         """A query for each term, one for several where together they have a synonym."""
@@ -147,7 +154,7 @@ class QueryBuilder:
             meant = {stem(each) for each in meant_by_letters(self.index, term.said)} - {word}
             yield from (having(self.schema, place, each) for each in sorted(meant) for place in places)
         else:
-            said = "".join(whole(term.said))
+            said = "".join(whole_of(term.said))
             forms = [(place, word) for place in places] + [(f"{self.noun.name}~whole", said)]
             near = (Query.fuzzy_term_query(self.schema, place, form, errors_in(form)) for place, form in forms)
             yield from (Query.boost_query(each, MISTYPED) for each in near)
@@ -223,7 +230,7 @@ def is_alone(term: Term) -> bool:
 
 def forms_of(term: Term) -> Sequence[str]:
     """One word as it was typed, and in the other number: a stem says less, `developer` and `development` have the same."""
-    word = term.said if term.is_chinese else "".join(whole(term.said))
+    word = term.said if term.is_chinese else "".join(whole_of(term.said))
     return (word,) if term.is_chinese else (word, word[:-1] if word.endswith("s") else f"{word}s")
 
 

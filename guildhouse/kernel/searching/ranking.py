@@ -9,23 +9,30 @@ from dataclasses import dataclass, field
 from secrets import token_urlsafe
 from uuid import UUID
 
+from guildhouse.kernel.searching.facet_kinds import Facets
 from guildhouse.kernel.searching.search_index import Hit
 
-FIRST = 100  # hits that a first page ranks, or more where a page has more rows
+FIRST = 20  # hits that a first page ranks, or two pages of them: to tell what each is takes longer than to find them
+FURTHER = 10  # times as many are ranked once somebody turns so many pages
 DEEPEST = 10_000  # hits that are ranked at all: who wants more narrows the search, or sorts it by a column
 KEPT = 300_000  # hits in all rankings of a process
 
 
 @dataclass
 class Ranking:
-    """Hits in their order; `total` rows were found in all, and where it is `whole`, these are all that are paged through."""
+    """Hits in their order; `total` rows were found in all, and where it is `whole`, these are all that are paged through.
+
+    So many hits were asked for: its `depth`. With them the values of some columns may have been `counted`.
+    """
 
     hits: list[Hit]
     total: int
     whole: bool
+    depth: int = DEEPEST
     any_word: bool = False
     mistyped: list[str] = field(default_factory=list)
     scopes: frozenset[str] = frozenset()  # of whom it was made for
+    counted: Facets | None = None
 
     @property
     def ids(self) -> list[str]:
@@ -36,7 +43,7 @@ class Ranking:
         """Go on with the hits of a deeper ranking that are not here yet."""
         known = {hit.number for hit in self.hits}
         self.hits.extend(hit for hit in further.hits if hit.number not in known)
-        self.whole = True
+        self.whole, self.depth = further.whole, further.depth
 
     def place_behind(self, score: float, row_id: str) -> int:
         """Where to go on behind this hit: behind it, or where it has gone, behind all with a better score."""
@@ -53,10 +60,12 @@ class Rankings:
     def __init__(self, most: int = KEPT) -> None:
         self._kept: OrderedDict[str, Ranking] = OrderedDict()
         self._most, self._held = most, 0
+        self._own, self._made = token_urlsafe(9), 0  # another process has other keys
 
     def keep(self, ranking: Ranking, key: str = "") -> str:
         """Keep a ranking, again where it has grown; returns its key."""
-        key = key or token_urlsafe(9)
+        self._made += not key
+        key = key or f"{self._own}{self._made}"
         self._drop(key)
         self._kept[key] = ranking
         self._held += len(ranking.hits)

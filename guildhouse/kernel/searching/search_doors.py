@@ -1,6 +1,7 @@
 """The doors of searching over all nouns at once: `/v1/search`, and `/v1/search/suggest` while one types."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cache
 from itertools import chain
 from time import perf_counter
 from typing import Any, TypeAlias
@@ -29,7 +30,7 @@ from guildhouse.kernel.searching.search_index import SearchIndex
 from guildhouse.kernel.searching.search_shapes import SearchResults, Suggestions
 from guildhouse.kernel.searching.sought import Sought
 from guildhouse.kernel.searching.tokens import stems
-from guildhouse.kernel.select import LIVE, Listing, rendered
+from guildhouse.kernel.select import LIVE, Listing, Page, rendered
 
 OF_EACH, MOST = 5, 20
 CALLED_SO = 0.5  # of the words of a title: whoever types so many of them means it
@@ -109,16 +110,22 @@ async def meant_in_any(looked: Sequence[tuple[Finding, Found]]) -> str | None:
 
 def finding_of(call: Call, connection: Connection, noun: Noun, text: str, limit: int) -> Finding:
     """The search for one noun: a few of its rows, with what is highlighted of them."""
-    resource = noun.resource
-    sought = Sought(parse_asked(resource, text), (), highlights=True, by_relevance=True)
+    sought = Sought(parse_asked(noun.resource, text), (), highlights=True, by_relevance=True)
+    return Finding(call.server.search, connection, noun.resource, call.actor, some_of(noun.resource, limit), sought)
+
+
+@cache
+def some_of(resource: Resource[Any], limit: int) -> Listing:
+    """A few rows of a noun, with the text of them that is shown."""
     fields = tuple(dict.fromkeys(["id", *(name for name in resource.find.text if name in resource.readable)]))
-    listing = Listing(Selection(fields), (LIVE,), parse_sort(resource, None), limit)
-    return Finding(call.server.search, connection, resource, call.actor, listing, sought)
+    return Listing(Selection(fields), (LIVE,), parse_sort(resource, None), limit)
 
 
 async def look_for(finding: Finding, ranking: Ranking | None) -> tuple[Finding, Found, dict[str, Any]]:
-    """What is found of one noun, and how it is told."""
+    """What is found of one noun, and how it is told. Of most there is nothing: that costs nothing more."""
     resource, noun = finding.resource, finding.noun
+    if ranking and not ranking.hits:
+        return finding, Found(Page((), None, None), ranking), {"total": ranking.total, "hits": []}
     found = await finding.find_best(ranking)
     rows = await rendered(
         finding.engine.house, finding.connection, resource, finding.actor, found.page.rows, finding.listing.selection

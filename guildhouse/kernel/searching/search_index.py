@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import repeat
 from pathlib import Path
 from threading import RLock, get_native_id
 from typing import Any, NamedTuple, TypeVar
@@ -142,16 +141,19 @@ class SearchIndex:
     def search(
         self, query: Query, limit: int, by: str | None = None, descending: bool = True
     ) -> tuple[Sequence[Hit], int]:
-        """The best documents as ids, each once, and how many there are; or sorted `by` a field of numbers."""
+        """The best documents as ids, each once, and how many there are; or sorted `by` a field of numbers, then by id."""
         order = Order.Desc if descending else Order.Asc
         searcher = self.searcher
         found = searcher.search(query, limit, count=True, order_by_field=by, order=order)
-        addresses = [address for _, address in found.hits]
-        if not addresses:
+        places = found.hits
+        if not places:
             return (), 0
-        numbers = map(joined, searcher.fast_field_values(HIGH, addresses), searcher.fast_field_values(LOW, addresses))
-        scores = repeat(0.0) if by else (score for score, _ in found.hits)
-        hits = list(map(Hit, scores, numbers))
+        addresses = [address for _, address in places]
+        halves = (searcher.fast_field_values(name, addresses) for name in (HIGH, LOW))
+        placed = [(place, joined(high, low)) for (place, _), high, low in zip(places, *halves, strict=True)]
+        if by:  # what has no value stands anywhere: the database puts that in order
+            placed.sort(key=lambda each: (each[0] or 0, each[1]), reverse=descending)
+        hits = [Hit(0.0 if by else place, number) for place, number in placed]
         count: int = found.count  # type: ignore[attr-defined]  # it is there, its stub lacks it
         return each_once(hits) if self.schema.noun.split else hits, count
 

@@ -12,7 +12,7 @@ from itertools import groupby, zip_longest
 from typing import TypeAlias
 
 from guildhouse.kernel.errors import BadRequest
-from guildhouse.kernel.searching.tokens import EMPTY, EMPTY_SIGNS, HAN, coarse, plain, stems, whole
+from guildhouse.kernel.searching.tokens import EMPTY, EMPTY_SIGNS, HAN, coarse, plain, stems, whole, whole_of
 
 MOST_SIGNS = 1_000
 MOST_WORDS = 50
@@ -206,6 +206,9 @@ def with_it(terms: Sequence[Term]) -> Iterator[Term]:
 def with_choices(found: Iterable[Term | None], choices: Choices) -> Iterator[Term | None]:
     """The terms, those made one that together are what a choice is called."""
     terms = list(found)
+    if not choices:
+        yield from terms
+        return
     start = 0
     while start < len(terms):
         length, term = first_choice(terms[start : start + LONGEST_CHOICE], choices)
@@ -227,7 +230,7 @@ def first_choice(terms: Sequence[Term | None], choices: Choices) -> tuple[int, T
 
 def words_typed(terms: Iterable[Term]) -> tuple[str, ...]:
     """The words of terms without their plural, and not as stems: `internal` has that of `intern`."""
-    words = [word for each in terms for word in (each.words if each.is_chinese else whole(each.said))]
+    words = [word for each in terms for word in (each.words if each.is_chinese else whole_of(each.said))]
     return (*words[:-1], words[-1].removesuffix("s")) if words else ()
 
 

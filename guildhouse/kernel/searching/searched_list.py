@@ -1,5 +1,6 @@
 """A list that is searched: its rows by `q`, its `facets`, or both. A list that is neither is read as it always is."""
 
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -15,6 +16,7 @@ from guildhouse.kernel.reading import (
 )
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource
+from guildhouse.kernel.searching.counting import Counting
 from guildhouse.kernel.searching.finding import Finding
 from guildhouse.kernel.searching.heard import hear_search
 from guildhouse.kernel.searching.search_answer import about_search
@@ -46,7 +48,8 @@ async def found_answer(
     """The page that a search finds, with what is told about it."""
     async with call.server.database.reading() as connection:
         finding = Finding(call.server.search, connection, resource, call.actor, asked, sought)
-        found = await finding.find() if sought.asked else None
+        counts = Counting(finding, sought.facets).beside_hits() if sought.facets else None
+        found = await replace(finding, counts=counts).find() if sought.asked else None
         page = found.page if found else await fetch_page(connection, resource, call.actor, asked)
         rows = await rendered(call.server.house, connection, resource, call.actor, page.rows, asked.selection)
         beside = {"search": await about_search(finding, found, rows, call.language)}

@@ -10,7 +10,7 @@ from tantivy import Query
 from guildhouse.kernel.searching.in_sight import text_in_sight
 from guildhouse.kernel.searching.query_parts import all_of, having
 from guildhouse.kernel.searching.search_index import SearchIndex
-from guildhouse.kernel.searching.tokens import errors_in, stem, whole
+from guildhouse.kernel.searching.tokens import errors_in, stem, whole_of
 
 LOOKED_AT = 20_000  # words that begin alike
 
@@ -29,7 +29,7 @@ def did_you_mean(index: SearchIndex, scopes: Collection[str], text: str, words: 
 def near(index: SearchIndex, seen: Query, word: str) -> list[tuple[int, bool, int, str]]:
     """The words of a noun's titles that come near, with how far they are; of those as near what ends alike, then what is
     more frequent. None where somebody has written the word so; where it has the stem of others, only those come near."""
-    said = "".join(whole(word))
+    said = "".join(whole_of(word))
     most = errors_in(said)
     if not most:
         return []
@@ -55,7 +55,7 @@ def meant_by_letters(index: SearchIndex, word: str) -> list[str]:
 
     Such an error may make a word with the stem of others, so that it seems to be known: `programer` has that of `program`.
     """
-    said = "".join(whole(word))
+    said = "".join(whole_of(word))
     name, written = f"{index.schema.noun.name}~whole", index.searcher.doc_freq
     if not said.isascii() or written(name, said):
         return []

@@ -132,6 +132,12 @@ def whole(text: str) -> list[str]:
 
 
 @lru_cache(maxsize=20_000)
+def whole_of(phrase: str) -> tuple[str, ...]:
+    """A phrase as it is completed: one search asks for the same words again and again."""
+    return tuple(whole(phrase))
+
+
+@lru_cache(maxsize=20_000)
 def stem(word: str) -> str:
     """One word as it is looked up."""
     found = analyzers()[STEMS].analyze(apart(word))

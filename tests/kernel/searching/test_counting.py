@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from guildhouse.kernel.searching.engine import Engine
 from tests.cast import Cast
 from tests.kernel.searching.scenes import found, opened
 
@@ -36,6 +37,32 @@ async def test_a_facet_respects_all_filters_but_its_own(cast: Cast) -> None:
 async def test_words_narrow_what_is_counted(cast: Cast) -> None:
     await opened(cast, [*JOBS, {"title": "Nurse", "country": "FR"}])
     assert counts(await found(cast.nobody, "q=nurse&facets=country"), "country") == {"FR": 1}
+
+
+async def test_a_first_page_is_counted_in_one_turn_with_its_hits_and_a_later_one_alike(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await opened(cast, [{"title": "Clerk", "city": city} for city in ("Taipei", "Taipei", "Tainan")])
+    turns: list[str] = []
+    run = Engine.run
+
+    async def noted(engine: Engine, noun: str, search: Any) -> Any:
+        turns.append(noun)
+        return await run(engine, noun, search)
+
+    monkeypatch.setattr(Engine, "run", noted)
+    first = await found(cast.nobody, "q=clerk&limit=2&facets=city,country")
+    assert turns == ["jobs"]
+    second = await found(cast.nobody, f"q=clerk&limit=2&facets=city,country&cursor={first['page']['next']}")
+    assert first["search"]["facets"]["city"] == [{"value": "Taipei", "count": 2}, {"value": "Tainan", "count": 1}]
+    assert second["search"]["facets"] == first["search"]["facets"]
+
+
+async def test_where_any_word_is_enough_to_find_it_is_enough_to_be_counted(cast: Cast) -> None:
+    await opened(cast, [{"title": "Clerk", "city": "Taipei"}, {"title": "Nurse", "city": "Tainan"}])
+    body = await found(cast.nobody, "q=clerk+nurse&facets=city")
+    assert body["search"]["any_word"]
+    assert {each["value"]: each["count"] for each in body["search"]["facets"]["city"]} == {"Taipei": 1, "Tainan": 1}
 
 
 async def test_a_time_is_counted_by_how_long_ago_it_is(cast: Cast) -> None:

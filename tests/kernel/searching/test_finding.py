@@ -1,9 +1,11 @@
 """Lists that are searched, over HTTP."""
 
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from guildhouse.kernel.searching.search_index import SearchIndex
 from tests.cast import Cast
 from tests.kernel.searching.scenes import add, found, indexed, opened, titles
 
@@ -243,6 +245,55 @@ async def test_words_with_an_order_are_sorted_by_it(cast: Cast) -> None:
     assert await titles(cast.nobody, "q=clerk&sort=-title") == ["Clerk 4", "Clerk 3", "Clerk 2", "Clerk 1"]
     assert (await titles(cast.nobody, "q=clerk&sort=closes_on"))[:2] == ["Clerk 3", "Clerk 4"]
     assert len(await titles(cast.nobody, "q=clerk&sort=relevance")) == 4
+
+
+@pytest.mark.parametrize("order", ["posted_at", "-posted_at", "-posted_at,id", "salary_max,-title", "-salary_max"])
+async def test_rows_of_one_value_stand_as_in_the_list_without_words(cast: Cast, order: str) -> None:
+    day, pay = "2026-01-0{}T00:00:00Z", {"salary_min": 1, "salary_currency": "TWD", "salary_period": "month"}
+    rows = [{"title": f"Clerk {n}", "posted_at": day.format(1 + n % 2)} for n in range(12)]
+    await opened(cast, [{**row, **({**pay, "salary_max": n % 3 + 1} if n % 4 else {})} for n, row in enumerate(rows)])
+    listed = await titles(cast.nobody, f"sort={order}")
+    assert len(listed) == 12
+    assert await titles(cast.nobody, f"q=clerk&sort={order}") == listed
+    first = await found(cast.nobody, f"q=clerk&limit=5&sort={order}")
+    rest = await titles(cast.nobody, f"q=clerk&limit=5&sort={order}&cursor={first['page']['next']}")
+    assert [row["title"] for row in first["data"]] + rest == listed[:10]
+
+
+async def test_a_row_that_moved_in_the_order_is_shown_once_by_an_index_that_is_behind(cast: Cast) -> None:
+    organization = await opened(cast, [])
+    rows = [{"title": f"Clerk {n}", "posted_at": f"2026-01-0{n}T00:00:00Z"} for n in (1, 2, 3)]
+    first, *_ = await add(cast, organization, rows)
+    pool = cast.server.database.pool
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("SET LOCAL session_replication_role = replica")  # neither log nor index hear of it
+        await connection.execute("UPDATE jobs SET posted_at = '2026-02-01' WHERE id = $1", first)
+        await connection.execute("UPDATE jobs SET scopes = '{nobody}' WHERE title = 'Clerk 2'")
+    assert sorted(await titles(cast.nobody, "q=clerk&sort=-posted_at")) == ["Clerk 1", "Clerk 3"]
+
+
+@pytest.mark.parametrize("order", ["", "&sort=-posted_at"])
+async def test_the_further_one_turns_the_more_hits_are_ranked_and_each_comes_once(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch, order: str
+) -> None:
+    monkeypatch.setattr("guildhouse.kernel.searching.finding.FIRST", 2)
+    monkeypatch.setattr("guildhouse.kernel.searching.finding.FURTHER", 2)
+    asked: list[int] = []
+    search = SearchIndex.search
+
+    def noted(index: SearchIndex, query: Any, limit: int, *others: Any) -> Any:
+        asked.append(limit)
+        return search(index, query, limit, *others)
+
+    monkeypatch.setattr(SearchIndex, "search", noted)
+    await opened(cast, [{"title": f"Clerk {n:02}"} for n in range(15)])
+    body = await found(cast.nobody, f"q=clerk&limit=2{order}")
+    seen = [row["title"] for row in body["data"]]
+    while body["page"]["next"]:
+        body = await found(cast.nobody, f"q=clerk&limit=2{order}&cursor={body['page']['next']}")
+        seen += [row["title"] for row in body["data"]]
+    assert sorted(seen) == [f"Clerk {n:02}" for n in range(15)]
+    assert asked == [4, 8, 16]
 
 
 @pytest.mark.parametrize("order", ["", "&sort=-posted_at", "&sort=title"])

@@ -7,7 +7,7 @@ import pytest
 
 from guildhouse.kernel.searching import finding, plain_search
 from tests.cast import Cast
-from tests.kernel.searching.scenes import found
+from tests.kernel.searching.scenes import found, indexed
 from tests.kernel.uploads import worked
 from tests.organizations.scenes import refusal
 
@@ -22,11 +22,13 @@ THROWN_AWAY = [
 
 
 async def thrown_away(cast: Cast) -> None:
-    """Tracked jobs of Ada's in the trash, and a live one that has the same words."""
+    """Tracked jobs of Ada's in the trash, and a live one that has the same words. No answer of before is kept any more."""
     ops = [{"op": "create", "data": each} for each in (*THROWN_AWAY, {"title": "New nurse"})]
     made = (await cast.ada.post("/v1/jobs:batch", {"ops": ops})).json()["results"]
-    gone = [{"op": "remove", "id": each["id"]} for each in made[:-1]]
-    assert (await cast.ada.post("/v1/jobs:batch", {"ops": gone})).status_code == 200
+    ops = [{"op": "remove", "id": each["id"]} for each in made[:-1]]
+    gone = await cast.ada.post("/v1/jobs:batch", {"ops": ops})
+    assert gone.status_code == 200
+    await indexed(cast, gone.headers["log-position"])
 
 
 async def titles(cast: Cast, q: str, more: str = "") -> list[str]:

@@ -38,8 +38,9 @@ def test_the_oldest_gives_way() -> None:
 def test_one_that_has_grown_takes_the_place_of_itself() -> None:
     kept = Rankings(most=10)
     grown = ranking("a")
+    assert not grown.whole
     key = kept.keep(grown)
-    grown.extend(ranking("b", "a", "c"))
+    grown.extend(ranking("b", "a", "c", whole=True))
     assert kept.keep(grown, key) == key
     assert grown.ids == [row_of("a"), row_of("b"), row_of("c")]
     assert grown.whole

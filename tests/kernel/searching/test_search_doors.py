@@ -1,9 +1,11 @@
 """Searching everything at once, and completion."""
 
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from guildhouse.kernel.searching.finding import Finding
 from guildhouse.kernel.searching.search_doors import fitness
 from guildhouse.kernel.searching.tokens import stems
 from tests.cast import Cast
@@ -28,6 +30,23 @@ async def test_everything_is_found_at_once_noun_by_noun(cast: Cast) -> None:
     assert hit["highlights"]["name"]["marks"]
     assert kinds["jobs"]["more"].startswith("/v1/jobs?q=")
     assert body["engine"] == "index"
+
+
+async def test_of_a_noun_that_has_nothing_no_row_is_asked_for(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    await opened(cast, [{"title": "Cartographer"}])
+    asked: list[str] = []
+    find_best = Finding.find_best
+
+    async def noted(finding: Finding, ranking: Any) -> Any:
+        asked.append(finding.resource.name)
+        return await find_best(finding, ranking)
+
+    monkeypatch.setattr(Finding, "find_best", noted)
+    answer = await cast.ada.get("/v1/search?q=cartographer")
+    assert [each["kind"] for each in answer.json()["data"]] == ["jobs"]
+    assert (asked, answer.headers["total-count"]) == (["jobs"], "1")
+    nothing = await cast.ada.get("/v1/search?q=cartograhper+zeppelin&kinds=people")
+    assert (nothing.json()["data"], nothing.headers["total-count"]) == ([], "0")
 
 
 async def test_what_is_called_so_comes_before_what_speaks_of_it(cast: Cast) -> None:
