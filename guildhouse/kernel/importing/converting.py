@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import orjson
 
@@ -119,9 +119,9 @@ def opened(path: Path, format_: str, said: Mapping[str, Any], shapes: Shapes) ->
         found = Found("ndjson", said.get("encoding") or encoding, bom)
         return found, columns, documents.record_rows(lines_of(path, found), columns)
     if format_ == "guildhouse":
-        file = sources.opened_text(path, "utf-8")
-        noun, columns = documents.own_header(file)
-        return Found("guildhouse", "utf-8", holds=noun), columns, documents.own_rows(own_lines(file), columns)
+        with sources.opened_text(path, "utf-8") as file:
+            noun, columns = documents.own_header(file)
+        return Found("guildhouse", "utf-8", holds=noun), columns, documents.own_rows(own_lines(path), columns)
     if format_ not in ("json", "html", "zip"):
         raise Unreadable("unknown-format")
     document = documents.load_document(path, format_)
@@ -156,9 +156,10 @@ def lines_of(path: Path, found: Found) -> Iterator[Any]:
         yield from documents.line_records(file)
 
 
-def own_lines(file: TextIO) -> Iterator[Any]:
+def own_lines(path: Path) -> Iterator[Any]:
     """The records behind the first line."""
-    with file:
+    with sources.opened_text(path, "utf-8") as file:
+        file.readline()
         yield from documents.line_records(file)
 
 

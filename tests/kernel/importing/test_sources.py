@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from guildhouse.app import HOUSE
@@ -268,6 +268,7 @@ def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
         st.binary(max_size=60).map(lambda tail: workbook(SHEET.format(before="", text="x"))[:-60] + tail),
     )
 )
+@example(b'{"guildhouse":')
 def test_any_bytes_become_rows_or_a_reason(tmp_path: Path, content: bytes) -> None:
     """Nothing but `Unreadable` comes out, and every row can be written as JSON."""
     try:
