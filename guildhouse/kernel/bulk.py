@@ -26,7 +26,8 @@ from guildhouse.kernel.row import Row
 from guildhouse.kernel.shapes import Shape
 from guildhouse.kernel.writing import check_nulls
 
-A_TURN = 50  # rows that are judged before other requests of the process have a turn
+# Rows that are judged before others have a turn: other requests, and the rows before these, which are being written.
+A_TURN = 10
 LONGEST_KEY = 200  # characters of a part of a key that an outcome repeats
 # What an upsert meets that somebody else's batch overtook: the row that it was to make is there now.
 OVERTAKEN = (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError)
