@@ -6,7 +6,7 @@ exchanged, or one that is damaged, is not mended: another one is built beside it
 
 import asyncio
 import re
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -31,14 +31,31 @@ POLL = 0.25
 # Seconds between two commits, each of which costs some 20 ms of CPU, however few its rows: as long as the last one took.
 REST, LONGEST_REST = 0.05, 0.25
 BATCH = 2_000  # changes at a time
-# Of so many, more come: they are left to gather for as long as they do, so that one commit has them all, and so that who
-# writes them is not kept from it. Until nothing has come for a while, or somebody waits for them, or this is too long.
+# Of so many, at once or within a second, more come: they are left to gather for as long as they do, so that one commit has
+# them all, and so that who writes them is not kept from it. Until nothing has come for a while, or somebody waits for them,
+# or this is too long.
 MANY = 500
 STILL, LONGEST_GATHERING = 0.5, 2.0  # seconds
 ROWS = 250  # rows at a time while an index is built
 COMMIT_ROWS = 50_000
 WANTED = "rebuild"  # a file of this name asks for a new index
 DIRECTORY = re.compile(r"([0-9a-f]+)-(\w+)-(\d+)")
+
+
+class Pace:
+    """How many changes come in a second, as somebody finds them who looks a few times a second."""
+
+    def __init__(self) -> None:
+        self._looks: deque[tuple[float, int]] = deque()
+
+    def at(self, pos: int) -> float:
+        """Changes a second, over the last second or since the look before that, now that the log is at this position."""
+        now, looks = monotonic(), self._looks
+        looks.append((now, pos))
+        while now - looks[0][0] >= 1 and now - looks[1][0] >= 1:
+            looks.popleft()
+        since, start = looks[0]
+        return (pos - start) / max(1.0, now - since)
 
 
 class IndexFollower:
@@ -48,6 +65,7 @@ class IndexFollower:
         self._engine, self._database, self._wake, self._place = engine, database, wake, place
         self._index: IndexSet | None = None
         self._building: asyncio.Task[IndexSet] | None = None
+        self._pace = Pace()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Follow until stopped. Nothing else ends it: an index that fails is given up, and another one is built."""
@@ -82,7 +100,7 @@ class IndexFollower:
     async def gathered(self, end: Head) -> Head:
         """Where the log ends once many that come at once have gathered; few are taken in as they are."""
         begun = since = monotonic()
-        many = end.pos - self._engine.pos >= MANY
+        many = max(end.pos - self._engine.pos, self._pace.at(end.pos)) >= MANY
         while many and not self._engine.awaited and monotonic() - begun < LONGEST_GATHERING:
             await asyncio.sleep(REST)
             now = await self.end()

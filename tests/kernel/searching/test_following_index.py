@@ -13,7 +13,7 @@ from guildhouse import app
 from guildhouse.config import load
 from guildhouse.kernel.searching import following_index
 from guildhouse.kernel.searching.engine import is_broken
-from guildhouse.kernel.searching.following_index import WANTED, IndexFollower
+from guildhouse.kernel.searching.following_index import WANTED, IndexFollower, Pace
 from guildhouse.kernel.searching.index_schema import schema_of
 from guildhouse.kernel.searching.index_set import IndexSet, Rows
 from guildhouse.kernel.searching.search_index import READY, SearchIndex, Stand
@@ -232,6 +232,42 @@ async def test_of_many_rows_more_are_left_to_gather_so_that_few_commits_have_the
     await taken(takings, 32, seconds=20)
     assert len(takings) <= 2
     assert await in_index(cast) == await in_table(cast)
+
+
+async def test_rows_that_are_written_quickly_one_by_one_gather_too(
+    cast: Cast, takings: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following_index, "MANY", 10)
+    organization = await opened(cast, [{"title": "Clerk"}])
+    takings.clear()
+    values = {"organization_id": organization["id"], "status": "open", "title": "Clerk"}
+    for _ in range(60):
+        await cast.ada.made("/v1/jobs", values)
+    await taken(takings, 60, seconds=20)
+    assert len(takings) < 60 / 5
+    assert max(takings) >= 20
+    assert await in_index(cast) == await in_table(cast)
+
+
+@pytest.mark.parametrize(
+    ("looks", "pace"),
+    [
+        ([(0.0, 100)], 0),
+        ([(0.0, 100), (0.1, 300)], 200),
+        ([(0.0, 100), (0.5, 200), (1.0, 300)], 200),
+        ([(0.0, 100), (0.5, 200), (1.0, 300), (1.5, 1000)], 800),
+        ([(0.0, 100), (2.0, 500)], 200),
+        ([(0.0, 100), (2.0, 500), (2.5, 500), (3.0, 500)], 0),
+        ([(0.0, 0), (0.25, 200), (0.5, 200), (0.75, 200), (1.0, 200), (1.25, 200)], 0),
+    ],
+)
+def test_the_pace_is_that_of_the_last_second(
+    looks: list[tuple[float, int]], pace: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = iter(at for at, _ in looks)
+    monkeypatch.setattr(following_index, "monotonic", lambda: next(now))
+    of = Pace()
+    assert [of.at(pos) for _, pos in looks][-1] == pace
 
 
 async def test_while_many_come_they_are_taken_in_now_and_then(
