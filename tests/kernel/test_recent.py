@@ -93,7 +93,8 @@ async def test_who_follows_in_the_sequencers_process_asks_the_database_for_nothi
 ) -> None:
     wake = Wake(things)
     tail, seen = Tail(things, wake, poll=30), list[Change]()
-    uninterested = ReaderLoop(Reader("others", hear, resources=["jobs"]), things, wake, poll=30)
+    # Its lease is long: to renew it, it would ask, however slow the machine is.
+    uninterested = ReaderLoop(Reader("others", hear, resources=["jobs"]), things, wake, poll=30, lease=600)
     await tail.begin()
     tail.subscribe(seen.extend)
     async with running(Sequencer(things, wake).run, tail.run, uninterested.run):
