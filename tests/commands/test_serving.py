@@ -3,6 +3,8 @@
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -177,3 +179,37 @@ def test_serve_refuses_a_database_that_is_not_up_to_date_and_up_migrates_it(read
     with ready.up() as up:
         assert up.link
         assert up.stop() == 0
+
+
+THREADS = """
+import ctypes, sys, threading
+from guildhouse.commands.serving import keep_heaps_few
+
+if "few" in sys.argv:
+    keep_heaps_few()
+gate = threading.Barrier(9)
+kept = []
+
+def allocate():
+    gate.wait()  # all at once, so that each would get a heap of its own
+    kept.append([bytes(1000 + n) for n in range(2000)])
+    gate.wait()
+
+for _ in range(8):
+    threading.Thread(target=allocate).start()
+gate.wait()
+gate.wait()
+libc = ctypes.CDLL(None)
+libc.fdopen.restype = ctypes.c_void_p
+out = ctypes.c_void_p(libc.fdopen(1, b"w"))
+libc.malloc_info(0, out)
+libc.fflush(out)
+"""
+
+
+def test_threads_share_heaps() -> None:
+    def heaps(*arguments: str) -> int:
+        command = [sys.executable, "-c", THREADS, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.count("<heap nr=")
+
+    assert heaps("few") <= 2 < heaps()
