@@ -24,11 +24,6 @@ class Result:
     took: list[float]
     cpu: float = 0.0
 
-    @property
-    def latencies(self) -> list[float]:
-        """How long they took, sorted."""
-        return sorted(self.took)
-
 
 def request(method: str, path: str, body: bytes = b"", headers: str = "") -> bytes:
     """An HTTP request as bytes."""

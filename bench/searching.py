@@ -146,7 +146,7 @@ class Served:
     def answered(self, path: Callable[[int], str]) -> float:
         """The median of some whole answers in milliseconds, one after the other, each to a question of its own."""
         run(self.address, lambda n: self.request(path(n + TIMES)), TIMES, 1)  # plans, files, types
-        return median(run(self.address, lambda n: self.request(path(n)), TIMES, 1).latencies) * 1000
+        return median(run(self.address, lambda n: self.request(path(n)), TIMES, 1).took) * 1000
 
 
 def milliseconds(act: Callable[[int], Any], first: int = 0) -> float:

@@ -297,8 +297,8 @@ async def not_already_applied(ctx: Context, before: Application | None, after: A
         return
     name = "applicant_id" if after.applicant_id else "candidate_id"
     asking = await ctx.asking(guarded=True)
-    for other in await fetch(asking, OTHERS_FOR_JOB[name], whose=getattr(after, name), job_id=after.job_id):
-        raise AlreadyApplied(id=other["id"])
+    if others := await fetch(asking, OTHERS_FOR_JOB[name], whose=getattr(after, name), job_id=after.job_id):
+        raise AlreadyApplied(id=others[0]["id"])
 
 
 def letter_stays(_ctx: Context, before: Application | None, after: Application) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,13 +132,10 @@ def told(what: str, row: Import, counts: str = "") -> str:
 
 async def tell_wrong(desk: Desk, row: Import, say: Say) -> None:
     """Say what is wrong with the first of the wrong rows."""
-    left = min(FIRST_WRONG, row.judged.get("wrong", 0))
-    wrong = told_rows(View(desk.server, desk.actor, "en"), row, 0, "wrong")
-    while left:
-        each = await anext(wrong)
-        say(f"  Line {each['line']}: {why_of(each)}")
-        left -= 1
-    await wrong.aclose()
+    async with aclosing(told_rows(View(desk.server, desk.actor, "en"), row, 0, "wrong")) as wrong:
+        for _ in range(min(FIRST_WRONG, row.judged.get("wrong", 0))):
+            each = await anext(wrong)
+            say(f"  Line {each['line']}: {why_of(each)}")
 
 
 async def taken_in(server: Server, asked: Asked, say: Say) -> Desk:

@@ -144,8 +144,9 @@ def pay(text: str, hints: Hints) -> Pay:
 def check_amounts(said: str) -> None:
     """Raise `Unclear` for numbers that are no amounts: of a grade, below nothing, or two that are no two ends."""
     grades = {word for word in GRADE.findall(said) if word not in BEFORE_AMOUNTS and not currency_in(word)}
-    between = re.findall(r"\d\D*", amounts_of(said))
-    apart = len(NUMBER.findall(amounts_of(said))) == 2 and not any("|" in each for each in between)
+    bare = amounts_of(said)
+    between = re.findall(r"\d\D*", bare)
+    apart = len(NUMBER.findall(bare)) == 2 and not any("|" in each for each in between)
     if grades or apart or re.match(r"[-−]\s*\d", said):
         raise Unclear("unclear-pay", "write one amount, or two as from - to")
 

@@ -134,20 +134,23 @@ def recoded(raw: bytes) -> bytes:
 class Archive(Mapping[str, Any]):
     """The tables and documents of an archive by name: CSV as lists of rows, JSON as it is; others are left out.
 
-    Each is read when it is asked for: what nobody asks for may be broken.
+    Each is read when it is first asked for: what nobody asks for may be broken.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.read: dict[str, Any] = {}
         with opened_archive(path) as archive:
             self.names = [each.filename for each in archive.infolist()[:1000] if is_told(each)]
 
     def __getitem__(self, name: str) -> Any:
         if name not in self.names:
             raise KeyError(name)
-        with opened_archive(self.path) as archive:
-            raw = archive.read(name)
-        return table_in(raw) if name.lower().endswith(".csv") else parsed(raw)
+        if name not in self.read:
+            with opened_archive(self.path) as archive:
+                raw = archive.read(name)
+            self.read[name] = table_in(raw) if name.lower().endswith(".csv") else parsed(raw)
+        return self.read[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
