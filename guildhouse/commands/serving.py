@@ -4,6 +4,7 @@ import asyncio
 import ctypes
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -27,6 +28,7 @@ from guildhouse.kernel.telemetry import configure_logs
 log = structlog.get_logger()
 
 M_ARENA_MAX, HEAPS = -8, 2  # of mallopt(3)
+TO_WAIT = 0.0005  # seconds for which a thread may keep the interpreter from another one
 
 
 def serve(config: Config, say: Say, *, migrates: bool) -> None:
@@ -57,8 +59,13 @@ def keep_heaps_few() -> None:
 
 
 def run(main: Awaitable[None]) -> None:
-    """Run the process's event loop."""
+    """Run the process's event loop.
+
+    With every write to a socket it lets go of the interpreter, and where a search is at work in a thread, it would get it
+    back after the usual 5 ms only: longer than most requests take.
+    """
     keep_heaps_few()
+    sys.setswitchinterval(TO_WAIT)
 
     async def to_the_end() -> None:
         await main

