@@ -10,6 +10,8 @@ from guildhouse.applications.eyes import of_both, themselves
 from tests.accounts.test_takeout import taken
 from tests.applications.hiring_scenes import Opening, at, opening
 from tests.applications.test_audience import everything_read
+from tests.applications.test_candidate import applied, known
+from tests.applications.test_claiming import claimed, link
 from tests.applications.test_note import noted
 from tests.cast import Caller, Cast
 from tests.contracts.conftest import settled
@@ -204,6 +206,21 @@ async def test_a_saved_search_of_theirs_does_not_tell_of_a_note_on_them(cast: Ca
     assert await rows_of(scene.eve, by_word) == await rows_of(scene.eve, all_notes) == []
     await judged(scene, await cast.join("Zoe"))
     assert len(await matched(scene.eve, by_word, 1)) == len(await matched(scene.eve, all_notes, 1)) == 1
+
+
+async def test_what_a_saved_search_has_told_them_of_a_candidate_goes_once_it_is_them(cast: Cast) -> None:
+    scene = await opening(cast)
+    ivy = await cast.join("Ivy")
+    await on_the_team(scene, ivy)
+    searches = [await saved(ivy, noun) for noun in ("candidates", "applications", "notes")]
+    candidate = await known(scene)
+    application = await applied(scene, candidate)
+    await noted(cast.ada, application, "team")
+    for search in searches:
+        assert len(await matched(ivy, search, 1)) == 1
+    await claimed(ivy, await link(scene, candidate))
+    for search, count in zip(searches, (0, 1, 0), strict=True):
+        assert len(await matched(ivy, search, count)) == count
 
 
 async def test_a_note_that_goes_with_a_move_is_kept_from_them_too(cast: Cast) -> None:
