@@ -162,7 +162,7 @@ def whole_name(first: str | None, last: str | None) -> str:
     return " ".join(parts)[:200]
 
 
-def themselves(row: Candidate) -> Sequence[str]:
+def whose_account(row: Candidate) -> Sequence[str]:
     """The person that a candidate turned out to be: who is on the team does not read how it knows them."""
     return [scope("person", row.person_id)] if row.person_id else []
 
@@ -172,7 +172,7 @@ hires_here = in_organization("recruiters")
 candidates = Resource(
     table=Candidate,
     shapes=Shapes(read=Read, create=Create, update=Update, derive=derive),
-    scopes=AllBut(themselves, lambda row: [interviewers(row.organization_id)]),
+    scopes=AllBut(whose_account, lambda row: [interviewers(row.organization_id)]),
     may=May(create=hires_here, change=hires_here, remove=hires_here),
     find=Find(
         filter=("organization_id", "name", "email", "source", "external_id", "skills", "tags", "created_at", "person_id"),

@@ -42,7 +42,6 @@ JOBS_OF = select(Application.job_id).where(
     Application.applicant_id == bindparam("person_id"), Application.deleted_at.is_(None)
 )
 CLAIMED = select(Application).where(Application.id == bindparam("id")).with_for_update(key_share=True)
-
 NOTED = (
     select(Note)
     .where(Note.application_id == bindparam("application_id"), Note.audience == "team")

@@ -26,9 +26,9 @@ def scope(kind: str, key: str, part: str = "") -> str:
 
 @dataclass(frozen=True)
 class AllBut:
-    """The scopes of a row or of a field, but for whom it is about: `AllBut(whom, of)`. Nobody else makes exceptions.
+    """The scopes of a row or of a field, but for whom it is about: somebody with a scope of their own, as `person:<id>`.
 
-    A declaration that says so is told by its type: for all others, no read asks for exceptions.
+    Nothing else makes exceptions. A declaration that does is told by this type: for all others, no read asks for any.
     """
 
     whom: ScopesOf
@@ -50,8 +50,11 @@ def excepted(scopes: Iterable[str]) -> list[str]:
 
 
 def exceptions(held: Iterable[str]) -> list[str]:
-    """What is among the scopes of a row that is not for those who hold one of these."""
-    return [EXCEPT + each for each in held]
+    """What is among the scopes of a row that is not for those who hold one of these.
+
+    Of a group or a part of one no exceptions are made, and none are looked for: each costs as much as another scope.
+    """
+    return [EXCEPT + each for each in held if each.count(":") == 1]
 
 
 def is_narrower(scopes: Collection[str], than: Collection[str]) -> bool:

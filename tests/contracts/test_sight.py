@@ -8,6 +8,7 @@ import pytest
 from guildhouse.kernel.actor import ANONYMOUS
 from guildhouse.kernel.http import doors_of
 from guildhouse.kernel.resource import Resource
+from guildhouse.kernel.scopes import exceptions
 from tests.cast import Cast
 from tests.contracts.samples import SAMPLES, Sample
 
@@ -33,6 +34,7 @@ async def test_what_makes_exceptions_has_a_sample_with_somebody_who_is_one(
         scopes = await cast.server.database.pool.fetchval(sql, sample.row["id"])
         held = (await cast.server.identity.actor_of(cast.server.database.pool, sample.insider.id)).scopes
         assert held & set(scopes), "else it would be no exception"
+        assert set(exceptions(held)) & set(scopes)
 
 
 async def test_a_stranger_finds_nothing_at_any_door(sample: Sample, resource: Resource[Any]) -> None:
