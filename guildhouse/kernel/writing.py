@@ -1,6 +1,6 @@
 """The doors that write. One request is one transaction, committed before its answer leaves."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import asyncpg
@@ -83,7 +83,7 @@ def position_of(call: Call, ctx: Context) -> str:
 
 async def would(ctx: Context, answer: Answer) -> Answer:
     """What a dry run answers: the status and body the write would have had, and the changes it would log."""
-    logged = [each for each in await changes.of_transaction(ctx.connection) if not is_kept_from(ctx.actor, each)]
+    logged = told(ctx.actor, await changes.of_transaction(ctx.connection))
     body = b'{"dry_run":true,"status":%d,"body":%s,"changes":%s}' % (
         answer.status,
         answer.body or b"null",
@@ -92,9 +92,16 @@ async def would(ctx: Context, answer: Answer) -> Answer:
     return Answer(200, body, headers={"Preference-Applied": "tx=rollback"})
 
 
-def is_kept_from(actor: Actor, change: changes.Change) -> bool:
-    """Whether a change is of a row that excepts the actor: what happens to others does not tell them that it is there."""
-    return not actor.scopes.isdisjoint(excepted([*(change.scopes_before or ()), *(change.scopes_after or ())]))
+def told(actor: Actor, logged: Sequence[changes.Change]) -> list[changes.Change]:
+    """What a dry run tells somebody: nothing of rows that except them, nor of rows out of their sight that would go with
+    others, unless they may do everything."""
+    gone = {each.row_id for each in logged if each.scopes_after is None}
+    return [
+        each
+        for each in logged
+        if actor.scopes.isdisjoint(excepted([*(each.scopes_before or ()), *(each.scopes_after or ())]))
+        and (each.row_id not in gone or actor.sees(each.scopes_before or ()) or actor.can("*"))
+    ]
 
 
 def described(ctx: Context, change: changes.Change) -> dict[str, Any]:

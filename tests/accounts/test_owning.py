@@ -11,6 +11,7 @@ from guildhouse.kernel.select import numbered
 from tests.accounts.test_takeout import lived
 from tests.cast import Caller, Cast
 from tests.contracts.samples import packed
+from tests.organizations.scenes import approved
 
 pytestmark = pytest.mark.anyio
 
@@ -34,15 +35,28 @@ async def test_what_erasing_takes_away_is_what_is_a_persons_own(cast: Cast) -> N
 async def would_go(who: Caller, person: Caller) -> set[str]:
     """What would be erased with an account, as somebody is told."""
     path, farewell = f"/v1/people/{person.id}/erase", {"email": f"{person.name.lower()}@example.org"}
-    dry = await who.post(path, farewell, prefer="tx=rollback")
-    return {each["id"] for each in dry.json()["changes"] if each["event"].endswith(".erased")}
+    changes = (await who.post(path, farewell, prefer="tx=rollback")).json()["changes"]
+    gone = {each["id"] for each in changes if each["event"].endswith(".erased")}
+    assert {each["id"] for each in changes if each["event"].endswith(".forgotten")} <= gone
+    return gone
+
+
+async def test_that_a_team_knows_somebody_by_their_address_is_not_told_by_what_would_go(cast: Cast) -> None:
+    organization = await approved(cast)
+    values = {"organization_id": organization["id"], "name": "Cleo", "email": "cleo@example.org"}
+    known = await cast.ada.made("/v1/candidates", values)
+    assert known["id"] in await would_go(cast.otto, cast.cleo) and known["id"] not in await would_go(
+        cast.cleo, cast.cleo
+    )
 
 
 async def test_what_a_team_has_noted_goes_too_and_its_person_does_not_learn_of_it(cast: Cast) -> None:
     application = await lived(cast)
-    notes = (await cast.ada.get(f"/v1/notes?application_id={application['id']}&audience=team")).json()["data"]
+    notes = (await cast.ada.get(f"/v1/notes?application_id={application['id']}&audience[in]=team,private")).json()[
+        "data"
+    ]
     everything, told = await would_go(cast.otto, cast.cleo), await would_go(cast.cleo, cast.cleo)
-    assert everything - told == {each["id"] for each in notes} and len(notes) == 1
+    assert everything - told == {each["id"] for each in notes} and len(notes) == 2
 
 
 async def test_nouns_that_are_nobodys_are_in_neither(cast: Cast) -> None:

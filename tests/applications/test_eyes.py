@@ -240,18 +240,22 @@ async def test_in_the_trash_it_is_kept_from_them_too(cast: Cast) -> None:
     note = (await cast.ada.get("/v1/notes?audience=team")).json()["data"][0]
     await cast.ada.delete(f"/v1/notes/{note['id']}")
     assert ids(await cast.ada.get("/v1/notes?trash=only")) == [note["id"]]
-    assert ids(await scene.eve.get("/v1/notes?trash=only")) == []
+    for query in ("", f"&q={SECRET}"):
+        assert ids(await scene.eve.get(f"/v1/notes?trash=only{query}")) == []
+    assert ids(await cast.ada.get(f"/v1/notes?trash=only&q={SECRET}")) == [note["id"]]
     assert refusal(await scene.eve.post(f"/v1/notes/{note['id']}/restore")) == (404, "not-found")
 
 
-async def test_a_dry_run_does_not_tell_an_applicant_that_the_team_has_noted_something(cast: Cast) -> None:
+async def test_a_dry_run_does_not_tell_an_applicant_that_anybody_of_the_team_has_noted_something(cast: Cast) -> None:
     scene = await opening(cast)
     application = await judged(scene, scene.eve)
+    await noted(cast.ben, application, "private", "My own doubt")
     told = await scene.eve.made(
         f"/v1/people/{scene.eve.id}/erase", {"email": "eve@example.org"}, prefer="tx=rollback"
     )  # fmt: skip
     gone = [each["id"] for each in told["changes"] if each["event"] == "note.erased"]
     assert gone == ids(await cast.ada.get(f"/v1/notes?application_id={application['id']}&audience=shared"))
+    assert len(ids(await cast.ben.get("/v1/notes"))) == 3
 
 
 def row(**values: Any) -> Application:
