@@ -20,7 +20,7 @@ from guildhouse.kernel.errors import NotFound, Unauthenticated
 from guildhouse.kernel.log.changes import Change
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.request import Call
-from guildhouse.kernel.scopes import PUBLIC, scope
+from guildhouse.kernel.scopes import PUBLIC, persons_in, scope
 
 MOST = 10_000
 # A second line of defence: the log invalidates within milliseconds, but a node may be cut off from it.
@@ -66,7 +66,7 @@ class Memory:
     def forget(self, rows: Sequence[tuple[str, list[str]]]) -> None:
         """Forget the persons among the scopes of these rows (table, scopes), where the table is one that matters."""
         watched = [scopes for name, scopes in rows if name in self.watched]
-        touched = {each for scopes in watched for each in scopes if each.startswith("person:")}
+        touched = {person for scopes in watched for person in persons_in(scopes)}
         if touched:
             self.known = OrderedDict((t, k) for t, k in self.known.items() if k.actor.scopes.isdisjoint(touched))
 

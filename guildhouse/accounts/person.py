@@ -13,9 +13,9 @@ from guildhouse.kernel import store
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import Conflict, Denied, invalid
 from guildhouse.kernel.may import Predicate, anyone, holds, is_person
-from guildhouse.kernel.resource import Audience, Carry, Find, Log, May, Resource, Shapes, Verb
+from guildhouse.kernel.resource import Carry, Find, Log, May, Resource, Shapes, Verb
 from guildhouse.kernel.row import Row
-from guildhouse.kernel.scopes import MEMBERS, PUBLIC, scope
+from guildhouse.kernel.scopes import MEMBERS, PUBLIC, ScopesOf, scope
 from guildhouse.kernel.shapes import SECRET, Country, Line, Prose, ReadShape, Shape, Tag, Url
 from guildhouse.kernel.stages import Stages
 from guildhouse.vocabulary import Words, skills_of
@@ -150,7 +150,7 @@ def eyes(person_id: str, chosen: str) -> Iterable[str]:
     return (scope("person", person_id), *wider[chosen])
 
 
-def audience_of(field: str) -> Audience:
+def audience_of(field: str) -> ScopesOf:
     """The scopes that see a field of the profile, as its person chose."""
     return lambda row: eyes(row.id, row.audience.get(field, PROFILE[field]))
 

@@ -26,4 +26,5 @@ manifest = Manifest(
     schedules=reminder.schedules,
     doors=(*durations.doors, *claiming.doors),
     pages=(claiming_page.router,),
+    grants=(claiming.grant,),
 )

@@ -6,7 +6,7 @@ A job that is merely tracked has no hiring team; there the applicant moves every
 no applicant; there the team does.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
@@ -17,8 +17,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from guildhouse.accounts.person import Email
 from guildhouse.applications.days_of_applying import check_days
+from guildhouse.applications.eyes import APPLICANTS_EYES, AUDIENCE, TEAMS_EYES, seen_by
 from guildhouse.applications.headings import CARRY
-from guildhouse.applications.origin import APPLICANTS_EYES, TEAMS_EYES, begun
+from guildhouse.applications.origin import begun
 from guildhouse.applications.progress import (
     DECIDED,
     IN_HAND,
@@ -38,10 +39,8 @@ from guildhouse.kernel.errors import Conflict, invalid
 from guildhouse.kernel.may import value_in
 from guildhouse.kernel.resource import Find, Keep, Log, May, Resource, Shapes
 from guildhouse.kernel.row import Row
-from guildhouse.kernel.scopes import scope
 from guildhouse.kernel.shapes import Day, Id, Line, Moment, Prose, ReadShape, Shape, Url
 from guildhouse.kernel.store import FieldNotYours
-from guildhouse.organizations.teams import interviewers, recruiters
 
 
 class JobNotOpen(Conflict):
@@ -141,7 +140,8 @@ class Read(ReadShape):
     """An application. `job_title` and `organization_name` are as they were when it was made.
 
     `private_note`, `excitement`, `next_step` and `next_step_on` are null to everybody but the applicant; `rating` and
-    `team_note` to everybody but the hiring team. `stage_id` is the organization's own stage, where it uses some.
+    `team_note` to everybody but the hiring team, and to an applicant who is on it. `stage_id` is the organization's own
+    stage, where it uses some.
     """
 
     job_id: str
@@ -338,24 +338,6 @@ async def stage_is_the_organizations(ctx: Context, before: Application | None, a
         raise invalid("/stage_id", "not-found", "this organization has no such stage")
 
 
-def seen_by(row: Application) -> Iterable[str]:
-    """The applicant, and once it was submitted, the hiring team of the organization."""
-    mine = applicants_eyes(row)
-    if row.organization_id is None or (row.submitted_at is None and row.candidate_id is None):
-        return mine
-    return [*mine, recruiters(row.organization_id), interviewers(row.organization_id)]
-
-
-def applicants_eyes(row: Application) -> Sequence[str]:
-    """The scope of the applicant; a candidate has none."""
-    return [scope("person", row.applicant_id)] if row.applicant_id else []
-
-
-def teams_eyes(row: Application) -> Iterable[str]:
-    """The scope of the hiring team; a tracked job has none."""
-    return [interviewers(row.organization_id)] if row.organization_id else []
-
-
 applications = Resource(
     table=Application,
     shapes=Shapes(
@@ -363,7 +345,7 @@ applications = Resource(
         create=Create,
         update=Update,
         derive=derive,
-        audience={**dict.fromkeys(APPLICANTS_EYES, applicants_eyes), **dict.fromkeys(TEAMS_EYES, teams_eyes)},
+        audience=AUDIENCE,
     ),
     scopes=seen_by,
     may=May(

@@ -4,7 +4,7 @@ They were found, recommended, or came along from the hiring system that the orga
 is an application like any other, with a candidate in the place of an applicant, and the team moves it alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
@@ -17,6 +17,7 @@ from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import invalid
 from guildhouse.kernel.resource import Carry, Find, Log, May, Resource, Shapes
 from guildhouse.kernel.row import Row
+from guildhouse.kernel.scopes import AllBut, scope
 from guildhouse.kernel.shapes import Country, Id, Line, Prose, ReadShape, Shape, Url
 from guildhouse.organizations.teams import in_organization, interviewers
 
@@ -161,12 +162,17 @@ def whole_name(first: str | None, last: str | None) -> str:
     return " ".join(parts)[:200]
 
 
+def whose_account(row: Candidate) -> Sequence[str]:
+    """The person that a candidate turned out to be: who is on the team does not read how it knows them."""
+    return [scope("person", row.person_id)] if row.person_id else []
+
+
 hires_here = in_organization("recruiters")
 
 candidates = Resource(
     table=Candidate,
     shapes=Shapes(read=Read, create=Create, update=Update, derive=derive),
-    scopes=lambda row: [interviewers(row.organization_id)],
+    scopes=AllBut(whose_account, lambda row: [interviewers(row.organization_id)]),
     may=May(create=hires_here, change=hires_here, remove=hires_here),
     find=Find(
         filter=("organization_id", "name", "email", "source", "external_id", "skills", "tags", "created_at", "person_id"),

@@ -5,21 +5,25 @@ e-mail address alone proves nothing here: anybody can register with any. The lin
 for 14 days, and until anything of the candidate changes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import Field
 from sqlalchemy import bindparam, select
 
 from guildhouse.applications.application import Application, applications
 from guildhouse.applications.candidate import Candidate, candidates, hires_here
-from guildhouse.applications.origin import APPLICANTS_EYES
+from guildhouse.applications.eyes import APPLICANTS_EYES
+from guildhouse.applications.note import Note, notes
 from guildhouse.kernel import store
 from guildhouse.kernel.answer import Answer
 from guildhouse.kernel.context import Context
+from guildhouse.kernel.db import Connection, fetch
 from guildhouse.kernel.door import Door
 from guildhouse.kernel.errors import Conflict, Denied, NotFound
 from guildhouse.kernel.formats import dumps
+from guildhouse.kernel.manifest import Grant
 from guildhouse.kernel.request import Call
+from guildhouse.kernel.scopes import scope
 from guildhouse.kernel.select import fetch_one
 from guildhouse.kernel.server import Server
 from guildhouse.kernel.shapes import Shape
@@ -38,6 +42,13 @@ JOBS_OF = select(Application.job_id).where(
     Application.applicant_id == bindparam("person_id"), Application.deleted_at.is_(None)
 )
 CLAIMED = select(Application).where(Application.id == bindparam("id")).with_for_update(key_share=True)
+NOTED = (
+    select(Note)
+    .where(Note.application_id == bindparam("application_id"), Note.audience == "team")
+    .order_by(Note.id)
+    .with_for_update(key_share=True)
+)
+CANDIDATES = select(Candidate.id).where(Candidate.person_id == bindparam("person_id"))
 
 
 class AlreadyClaimed(Conflict):
@@ -104,8 +115,7 @@ async def claim(call: Call) -> Answer:
         found = [Application.of(each) for each in await ctx.all(THEIRS, candidate_id=row.id)]
         moving = [each for each in found if each.job_id not in own]
         for each in moving:
-            values = {"applicant_id": ctx.actor.id, "candidate_id": None}
-            await store.change(ctx, applications, each, values, verb="claimed")
+            await hand_over(ctx, each, {"applicant_id": ctx.actor.id, "candidate_id": None}, "claimed")
         now = {"person_id": ctx.actor.id, "claimed": [each.id for each in moving]}
         row = await store.change(ctx, candidates, row, now, verb="claimed")
         return told(row, moving, [each for each in found if each.job_id in own])
@@ -137,12 +147,27 @@ async def release(call: Call) -> Answer:
         found = [each for each in map(Application.of, records) if each.applicant_id == row.person_id]
         moving = [each for each in found if each.deleted_at is None and not has_notes(each)]
         for each in moving:
-            values = {"applicant_id": None, "candidate_id": row.id}
-            await store.change(ctx, applications, each, values, verb="released")
+            await hand_over(ctx, each, {"applicant_id": None, "candidate_id": row.id}, "released")
         row = await store.change(ctx, candidates, row, {"person_id": None, "claimed": None}, verb="released")
         return told(row, moving, [each for each in found if each not in moving])
 
     return await perform(call, act)
+
+
+async def hand_over(ctx: Context, row: Application, whose: Mapping[str, str | None], verb: str) -> None:
+    """An application goes over to somebody else, and with it what the team has noted: that is not for whom it is about."""
+    await store.change(ctx, applications, row, whose, verb=verb)
+    for record in await ctx.all(NOTED, application_id=row.id):
+        await store.change(ctx, notes, Note.of(record), whose, verb=verb)
+
+
+async def candidates_of(connection: Connection, person_id: str) -> set[str]:
+    """The scope of each candidate that a person turned out to be: what is about these is kept from them by it."""
+    records = await fetch(connection, CANDIDATES, person_id=person_id)
+    return {scope("candidate", each["id"]) for each in records}
+
+
+grant = Grant(resources=(candidates,), scopes_of=candidates_of)
 
 
 def has_notes(row: Application) -> bool:

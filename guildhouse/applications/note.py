@@ -8,13 +8,14 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
 from guildhouse.applications.application import applications
+from guildhouse.applications.eyes import themselves
 from guildhouse.applications.progress import is_applicant, reviews
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import Conflict, Denied, NotFound
 from guildhouse.kernel.may import is_person
 from guildhouse.kernel.resource import Find, Keep, Log, May, Resource, Shapes
 from guildhouse.kernel.row import Row
-from guildhouse.kernel.scopes import scope
+from guildhouse.kernel.scopes import AllBut, scope
 from guildhouse.kernel.shapes import Id, Prose, ReadShape, Shape
 from guildhouse.organizations.teams import interviewers
 
@@ -36,6 +37,7 @@ class Note(Row):
     application_id: Mapped[str] = mapped_column(Uuid(as_uuid=False), ForeignKey("applications.id", ondelete="CASCADE"))
     organization_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
     applicant_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
+    candidate_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
     # No foreign key: the team keeps its notes when the person who wrote them goes.
     author_id: Mapped[str] = mapped_column(Uuid(as_uuid=False))
     audience: Mapped[str]
@@ -57,6 +59,7 @@ class Read(ReadShape):
     application_id: str
     organization_id: str | None
     applicant_id: str | None
+    candidate_id: str | None
     author_id: str
     audience: str
     body: str
@@ -86,6 +89,7 @@ async def derive(ctx: Context, before: Note | None, after: Note) -> Mapping[str,
     return {
         "organization_id": application.organization_id,
         "applicant_id": application.applicant_id,
+        "candidate_id": application.candidate_id,
         "author_id": ctx.actor.id,
     }
 
@@ -106,6 +110,11 @@ async def shared_with_somebody(ctx: Context, before: Note | None, after: Note) -
         raise NobodyToShareWith
 
 
+def not_for(note: Note) -> Iterable[str]:
+    """From whom a note is kept, though they may be on the team: what the team says among itself, from whom it is about."""
+    return themselves(note) if note.audience == "team" else []
+
+
 def seen_by(note: Note) -> Iterable[str]:
     """Who reads a note, by its audience."""
     if note.audience == "private":
@@ -119,7 +128,7 @@ is_author = is_person("author_id")
 notes = Resource(
     table=Note,
     shapes=Shapes(read=Read, create=Create, update=Update, derive=derive),
-    scopes=seen_by,
+    scopes=AllBut(not_for, seen_by),
     may=May(create=is_applicant | reviews, change=is_author, remove=is_author),
     rules=(team_writes_to_team, shared_with_somebody),
     find=Find(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from guildhouse.accounts.person import people
 from guildhouse.applications.candidate import candidates
+from guildhouse.applications.eyes import APPLICANTS_EYES
 from guildhouse.jobs.job import Job, jobs
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import NotFound, invalid
@@ -17,8 +18,6 @@ from guildhouse.kernel.store import FieldNotYours
 if TYPE_CHECKING:
     from guildhouse.applications.application import Application
 
-APPLICANTS_EYES = ("private_note", "excitement", "next_step", "next_step_on")
-TEAMS_EYES = ("rating", "team_note")
 # What says where an application stands that has come a way elsewhere.
 CAME_ALONG = ("submitted_at", "decided_at", "rejection_reason", "team_note")
 

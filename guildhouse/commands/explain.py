@@ -17,6 +17,7 @@ from guildhouse.kernel.http import doors_of
 from guildhouse.kernel.limits import QUOTAS
 from guildhouse.kernel.pages import parse_sort
 from guildhouse.kernel.resource import Resource
+from guildhouse.kernel.scopes import AllBut
 from guildhouse.kernel.tasks import feeder
 
 Lines = Iterator[str]
@@ -84,7 +85,7 @@ def fields(resource: Resource[Any]) -> Lines:
 def statements(resource: Resource[Any]) -> Lines:
     """The SQL, as it is run."""
     selection = Selection(resource.readable)
-    seen = select.visible(ANONYMOUS)
+    seen = select.visible(resource, ANONYMOUS)
     one, _ = select.statement(
         resource, select.columns_for(resource, selection), (Condition("id = ?", ("",)), seen, select.LIVE)
     )
@@ -99,8 +100,13 @@ def statements(resource: Resource[Any]) -> Lines:
 
 
 def scopes(resource: Resource[Any]) -> Lines:
-    """Who sees a row: the function itself."""
-    yield from source(resource.scopes)
+    """Who sees a row: the function itself; and from whom it is kept all the same."""
+    if not isinstance(resource.scopes, AllBut):
+        yield from source(resource.scopes)
+        return
+    yield from source(resource.scopes.of)
+    yield "but nobody who holds:"
+    yield from source(resource.scopes.whom)
 
 
 def rules(resource: Resource[Any]) -> Lines:

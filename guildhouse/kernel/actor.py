@@ -1,9 +1,9 @@
 """The actor: who acts, what they see (scopes) and what they may do at all (permissions)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from guildhouse.kernel.scopes import PUBLIC
+from guildhouse.kernel.scopes import PUBLIC, sees
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,9 @@ class Actor:
         """The permissions of the API key in use, to be kept for work that goes on after the request."""
         return None if self.narrowed is None else sorted(self.narrowed)
 
-    def sees(self, scopes: list[str]) -> bool:
-        """The one test of sight: whether a row's scopes and the actor's meet."""
-        return not self.scopes.isdisjoint(scopes)
+    def sees(self, scopes: Iterable[str]) -> bool:
+        """Whether the actor sees what has these scopes."""
+        return sees(self.scopes, scopes)
 
 
 ANONYMOUS = Actor(None, frozenset({PUBLIC}), frozenset({"*.read"}))

@@ -14,7 +14,7 @@ from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import Connection
 from guildhouse.kernel.errors import BadRequest, Conflict, Denied, NotFound
 from guildhouse.kernel.etag import check_match, matches, row_etag
-from guildhouse.kernel.filters import moment
+from guildhouse.kernel.filters import Condition, moment
 from guildhouse.kernel.formats import MEDIA_TYPES, ROW_FORMATS, choose_format, dumps, encode_row
 from guildhouse.kernel.log import changes
 from guildhouse.kernel.log.changes import Change, Position, WrongPosition
@@ -33,7 +33,7 @@ from guildhouse.kernel.reading import (
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.row import BASE_COLUMNS
-from guildhouse.kernel.select import fetch_one, hidden_fields, projected
+from guildhouse.kernel.select import fetch_one, hidden_fields, numbered, projected, statement, visible
 from guildhouse.kernel.shapes import Shape
 from guildhouse.kernel.writing import perform, row_answer
 
@@ -131,9 +131,8 @@ async def open_past(call: Call, connection: Connection, resource: Resource[Any])
 def is_told(actor: Actor, change: Change, hidden: set[str]) -> bool:
     """Whether the actor saw the row then, and anything of what changed; else not even that it happened is told."""
     touched = {*(change.before or ()), *(change.after or ())}
-    return actor.sees([*(change.scopes_before or ()), *(change.scopes_after or ())]) and not (
-        touched and touched <= hidden
-    )
+    saw = actor.sees(change.scopes_before or ()) or actor.sees(change.scopes_after or ())
+    return saw and not (touched and touched <= hidden)
 
 
 def entry_of(resource: Resource[Any], epoch: str, change: Change, hidden: set[str]) -> dict[str, Any]:
@@ -250,11 +249,8 @@ async def undo_change(call: Call, resource: Resource[Any]) -> Answer:
 
 async def standing(call: Call, ctx: Context, resource: Resource[Any]) -> Any:
     """The row, live or in the trash: a removal can be taken back, too."""
-    record = await ctx.connection.fetchrow(
-        f'SELECT * FROM "{resource.name}" WHERE id = $1 AND scopes && $2 FOR NO KEY UPDATE',
-        call.row_id,
-        list(ctx.actor.scopes),
-    )
+    sql, values = statement(resource, "*", (Condition("id = ?", (call.row_id,)), visible(resource, ctx.actor)))
+    record = await ctx.connection.fetchrow(numbered(f"{sql} FOR NO KEY UPDATE"), *values)
     if record is None:
         raise NotFound
     check_match(call.header("if-match"), record["version"])

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from guildhouse.kernel.may import Predicate, nobody, signed_in
 from guildhouse.kernel.row import Row
+from guildhouse.kernel.scopes import AllBut, ScopesOf
 from guildhouse.kernel.stages import Stages
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ R = TypeVar("R", bound=Row)
 Rule = Callable[["Context", Any, Any], Awaitable[None] | None]
 # (context, before or None, after) -> the columns that the server itself sets.
 Derive = Callable[["Context", Any, Any], Awaitable[Mapping[str, Any]]]
-# (row) -> the scopes that see one field of it.
-Audience = Callable[[Any], Iterable[str]]
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Shapes:
     create: type[BaseModel] | None = None
     update: type[BaseModel] | None = None
     derive: Derive | None = None
-    audience: Mapping[str, Audience] = field(default_factory=dict)
+    audience: Mapping[str, ScopesOf] = field(default_factory=dict)
     found: tuple[str, ...] = ()
 
 
@@ -165,6 +164,11 @@ class Resource(Generic[R]):
     def name(self) -> str:
         """The table's name, the noun in the log: `api_keys`."""
         return self.sql_table.name
+
+    @property
+    def makes_exceptions(self) -> bool:
+        """Whether a row may be kept from somebody who holds one of its scopes."""
+        return isinstance(self.scopes, AllBut)
 
     @cached_property
     def path(self) -> str:

@@ -4,7 +4,7 @@ Every read of every door goes through `visible`: lists, single rows, expansions.
 only; values are always bound.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
@@ -22,6 +22,7 @@ from guildhouse.kernel.nearby import Around
 from guildhouse.kernel.pages import Cursor, Order, after
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.row import Values
+from guildhouse.kernel.scopes import exceptions
 
 LIVE = Condition("deleted_at IS NULL", ())
 TRASH = Condition("deleted_at IS NOT NULL", ())
@@ -55,9 +56,17 @@ def numbered(sql: str) -> str:
     return head + "".join(f"${next(numbers)}{piece}" for piece in rest)
 
 
-def visible(actor: Actor) -> Condition:
-    """The one test of sight, in SQL."""
-    return Condition("scopes && ?", (list(actor.scopes),))
+def visible(resource: Resource[Any], actor: Actor) -> Condition:
+    """The rows that the actor sees."""
+    return in_sight(resource, actor.scopes)
+
+
+def in_sight(resource: Resource[Any], held: Collection[str], table: str = "") -> Condition:
+    """The one test of sight, in SQL; the table may go by a name. Where a noun makes no exceptions, none are asked for."""
+    column = f'"{table}".scopes' if table else "scopes"
+    if not resource.makes_exceptions:
+        return Condition(f"{column} && ?", (list(held),))
+    return Condition(f"{column} && ? AND NOT {column} && ?", (list(held), exceptions(held)))
 
 
 def columns_for(resource: Resource[Any], selection: Selection, order: Sequence[Order] = ()) -> str:
@@ -87,7 +96,7 @@ async def fetch_one(
     state: Condition = LIVE,
 ) -> asyncpg.Record | None:
     """The record of one row that the actor sees, or None."""
-    sql, values = statement(resource, columns, (Condition("id = ?", (row_id,)), visible(actor), state))
+    sql, values = statement(resource, columns, (Condition("id = ?", (row_id,)), visible(resource, actor), state))
     return await connection.fetchrow(numbered(sql), *values)
 
 
@@ -103,7 +112,7 @@ async def fetch_page(connection: Connection, resource: Resource[Any], actor: Act
 async def fetch_keyset(connection: Connection, resource: Resource[Any], actor: Actor, asked: Listing) -> Page:
     """The rows behind a cursor: page 1,000 costs what page 1 costs."""
     backwards = asked.cursor is not None and asked.cursor.backwards
-    where = [visible(actor), *asked.where]
+    where = [visible(resource, actor), *asked.where]
     if asked.cursor:
         where.append(after(asked.order, asked.cursor))
     columns = columns_for(resource, asked.selection, asked.order)
@@ -132,7 +141,7 @@ async def fetch_count(
     connection: Connection, resource: Resource[Any], actor: Actor, where: Sequence[Condition], exact: bool
 ) -> int:
     """How many rows a list has: counted, or as the planner guesses."""
-    sql, values = statement(resource, "count(*)" if exact else "1", (visible(actor), *where))
+    sql, values = statement(resource, "count(*)" if exact else "1", (visible(resource, actor), *where))
     if exact:
         return int(await connection.fetchval(numbered(sql), *values))
     plan = await connection.fetchval(numbered(f"EXPLAIN (FORMAT JSON) {sql}"), *values)
@@ -178,7 +187,7 @@ def hidden_fields(resource: Resource[Any], actor: Actor, record: Values) -> set[
     if not resource.shapes.audience:
         return set()
     row = resource.table.of(record)
-    return {name for name, scopes in resource.shapes.audience.items() if actor.scopes.isdisjoint(scopes(row))}
+    return {name for name, scopes in resource.shapes.audience.items() if not actor.sees(scopes(row))}
 
 
 async def fetch_many(
@@ -190,7 +199,7 @@ async def fetch_many(
 ) -> dict[str, dict[str, Any]]:
     """Rows by id that the actor sees, for an expansion: one statement for the whole list."""
     wanted = Selection(tuple(dict.fromkeys(["id", *selection.fields])))
-    where = (Condition("id = ANY(?)", ([each for each in set(ids) if each],)), visible(actor), LIVE)
+    where = (Condition("id = ANY(?)", ([each for each in set(ids) if each],)), visible(resource, actor), LIVE)
     sql, values = statement(resource, columns_for(resource, wanted), where)
     records = await connection.fetch(numbered(sql), *values)
     return {record["id"]: projected(resource, actor, record, selection.fields) for record in records}

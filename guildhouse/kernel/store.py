@@ -148,7 +148,7 @@ def refuse_guesses(ctx: Context, resource: Resource[R], row: R, values: Mapping[
     A field that is for nobody's eyes has nothing to guess.
     """
     audiences = {name: set(resource.shapes.audience[name](row)) for name in values if name in resource.shapes.audience}
-    if foreign := [name for name, eyes in audiences.items() if eyes and eyes.isdisjoint(ctx.actor.scopes)]:
+    if foreign := [name for name, eyes in audiences.items() if eyes and not ctx.actor.sees(eyes)]:
         raise FieldNotYours(fields=", ".join(foreign))
 
 

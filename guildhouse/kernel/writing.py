@@ -1,22 +1,25 @@
 """The doors that write. One request is one transaction, committed before its answer leaves."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import asyncpg
 
 from guildhouse.kernel import idempotency, store
+from guildhouse.kernel.actor import Actor
 from guildhouse.kernel.answer import Answer
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import BadRequest, Denied, Fault, NotFound, PreconditionFailed, Reason, raise_if
 from guildhouse.kernel.etag import check_match, row_etag
+from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.formats import dumps
 from guildhouse.kernel.log import changes
 from guildhouse.kernel.merge_patch import patched
 from guildhouse.kernel.request import Call, values_of
 from guildhouse.kernel.resource import Resource, Verb
 from guildhouse.kernel.row import Row
-from guildhouse.kernel.select import projected
+from guildhouse.kernel.scopes import excepted
+from guildhouse.kernel.select import LIVE, TRASH, numbered, projected, statement, visible
 
 Act = Callable[[Context], Awaitable[Answer]]
 
@@ -80,13 +83,25 @@ def position_of(call: Call, ctx: Context) -> str:
 
 async def would(ctx: Context, answer: Answer) -> Answer:
     """What a dry run answers: the status and body the write would have had, and the changes it would log."""
-    logged = await changes.of_transaction(ctx.connection)
+    logged = told(ctx.actor, await changes.of_transaction(ctx.connection))
     body = b'{"dry_run":true,"status":%d,"body":%s,"changes":%s}' % (
         answer.status,
         answer.body or b"null",
         dumps([described(ctx, change) for change in logged]),
     )
     return Answer(200, body, headers={"Preference-Applied": "tx=rollback"})
+
+
+def told(actor: Actor, logged: Sequence[changes.Change]) -> list[changes.Change]:
+    """What a dry run tells somebody: nothing of rows that except them, nor of rows out of their sight that would go with
+    others, unless they may do everything."""
+    gone = {each.row_id for each in logged if each.scopes_after is None}
+    return [
+        each
+        for each in logged
+        if actor.scopes.isdisjoint(excepted([*(each.scopes_before or ()), *(each.scopes_after or ())]))
+        and (each.row_id not in gone or actor.sees(each.scopes_before or ()) or actor.can("*"))
+    ]
 
 
 def described(ctx: Context, change: changes.Change) -> dict[str, Any]:
@@ -179,12 +194,9 @@ async def act_on_row(call: Call, verb: Verb) -> Answer:
 
 async def held(call: Call, ctx: Context, resource: Resource[Any], *, trash: bool = False) -> Any:
     """The row of the address, seen by the actor, locked until the transaction ends, at the version of If-Match."""
-    state = "IS NOT NULL" if trash else "IS NULL"
-    record = await ctx.connection.fetchrow(
-        f'SELECT * FROM "{resource.name}" WHERE id = $1 AND scopes && $2 AND deleted_at {state} FOR NO KEY UPDATE',
-        call.row_id,
-        list(ctx.actor.scopes),
-    )
+    where = (Condition("id = ?", (call.row_id,)), visible(resource, ctx.actor), TRASH if trash else LIVE)
+    sql, values = statement(resource, "*", where)
+    record = await ctx.connection.fetchrow(numbered(f"{sql} FOR NO KEY UPDATE"), *values)
     if record is None:
         raise NotFound
     check_match(call.header("if-match"), record["version"])

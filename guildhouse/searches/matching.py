@@ -22,6 +22,7 @@ from guildhouse.kernel.log.readers.reader import Reader, because
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.row import Values
+from guildhouse.kernel.scopes import is_narrower
 from guildhouse.kernel.searching.index_schema import schema_of
 from guildhouse.searches.question import Question, question_of, touched_by
 from guildhouse.searches.saved_search import SavedSearch, saved_searches
@@ -232,8 +233,8 @@ def rows_of(heard: Sequence[Change], name: str) -> dict[str, list[Change]]:
 
 def may_be_lost(change: Change) -> bool:
     """Whether somebody may not see a row any more since this change."""
-    left = {*(change.scopes_before or ())} - {*(change.scopes_after or ())}
-    return bool(left) or "deleted_at" in (change.after or {})
+    all_still_see_it = is_narrower(change.scopes_before or (), change.scopes_after or ())
+    return not all_still_see_it or "deleted_at" in (change.after or {})
 
 
 def search_matcher(house: House) -> Reader:

@@ -18,6 +18,7 @@ from guildhouse.kernel.log.changes import Change
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.row import Values
+from guildhouse.kernel.scopes import is_narrower
 from guildhouse.kernel.searching.percolating import Wording
 from guildhouse.kernel.searching.search_query import Asked
 from guildhouse.searches.asking import RESERVED, WORDS, check_query, words_of
@@ -143,10 +144,10 @@ def gate_of_value(column: str, operator: str, values: tuple[Any, ...]) -> Gate |
 
 
 def touched_by(changes: Sequence[Change]) -> frozenset[str] | None:
-    """The columns that these changes of one row have written; None where that may be all, as in a new row."""
+    """The columns that these changes of one row have written; None where all may be news to somebody, as in a new row."""
     said: set[str] = set()
     for change in changes:
-        if change.before is None or change.scopes_before != change.scopes_after:
+        if change.before is None or not is_narrower(change.scopes_after or (), change.scopes_before or ()):
             return None
         said |= change.before.keys() | (change.after or {}).keys()
     return None if "deleted_at" in said else frozenset(said)

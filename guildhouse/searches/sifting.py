@@ -5,8 +5,8 @@ First by the gates, then by the words, both in memory; what is left, by the cond
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import asyncpg
@@ -18,7 +18,6 @@ from guildhouse.kernel.manifest import House
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.searching.index_schema import Noun, SearchSchema
 from guildhouse.kernel.searching.percolating import RowWords, wording_of
-from guildhouse.kernel.searching.search_document import circles
 from guildhouse.kernel.select import LIVE, numbered, statement
 from guildhouse.searches.asking import conditions_of
 from guildhouse.searches.question import Gates, Question, behind_gates, touched_by
@@ -81,7 +80,7 @@ class Sieve:
         for n, (question, ids) in enumerate(asked):
             if n % IN_A_ROW == 0:
                 await asyncio.sleep(0)
-            left = [row_id for row_id in ids if self.has_words(row_id, question, self.all_scopes)]
+            left = [row_id for row_id in ids if self.has_words(row_id, question)]
             found += [(question, left)] if left else []
         return found
 
@@ -94,8 +93,8 @@ class Sieve:
         """Whether the words may stand in text that not everybody sees who sees the row."""
         return question.words is not None and bool(self.noun.split)
 
-    def has_words(self, row_id: str, question: Question, scopes: Collection[str]) -> bool:
-        """Whether a row has the words of a question in what these scopes see."""
+    def has_words(self, row_id: str, question: Question, scopes: AbstractSet[str] | None = None) -> bool:
+        """Whether a row has the words of a question in what these scopes see; without, in all that anybody sees."""
         return question.wording is None or self.words_of(row_id).are_found_by(question.wording, scopes)
 
     def words_of(self, row_id: str) -> RowWords:
@@ -103,12 +102,6 @@ class Sieve:
         if row_id not in self.words:
             self.words[row_id] = RowWords(self.noun, self.rows[row_id])
         return self.words[row_id]
-
-    @cached_property
-    def all_scopes(self) -> set[str]:
-        """Every scope that sees something of these rows."""
-        of_circles = (eyes for row in self.rows.values() for eyes, _ in circles(self.noun, row))
-        return set().union(*(row["scopes"] for row in self.rows.values()), *of_circles)
 
 
 def make_ready(house: House, questions: Sequence[Question]) -> None:

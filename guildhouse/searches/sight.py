@@ -7,12 +7,11 @@ from guildhouse.accounts.roles import scopes_of
 from guildhouse.kernel.db import Connection
 from guildhouse.kernel.log.changes import Change
 from guildhouse.kernel.manifest import House
-from guildhouse.kernel.scopes import PUBLIC, scope
+from guildhouse.kernel.scopes import PERSON, PUBLIC, excepted, persons_in, scope, sees
 
 ROLES = f"SELECT id, role FROM \"{people.name}\" WHERE id = ANY($1) AND status = 'active' AND deleted_at IS NULL"
 # A change of a person that touches none of these changes nothing of what they see.
 DECIDING = {"role", "status", "deleted_at"}
-PERSON = "person:"
 
 
 class Sight:
@@ -50,11 +49,11 @@ class Sight:
     async def sees(self, connection: Connection, person: str, scopes: Collection[str]) -> bool:
         """Whether a person, who was met, sees a row of these scopes."""
         own = self.plain[person]
-        if not own.isdisjoint(scopes):
+        if not own or all(each.startswith(PERSON) for each in scopes if each not in own):
+            return sees(own, scopes)
+        if not own.isdisjoint(scopes) and not excepted(scopes):
             return True
-        if not own or all(each.startswith(PERSON) for each in scopes):
-            return False
-        return not (await self.scopes_of(connection, person)).isdisjoint(scopes)
+        return sees(await self.scopes_of(connection, person), scopes)
 
     async def scopes_of(self, connection: Connection, person: str) -> frozenset[str]:
         """All scopes of a person who was met and has an active account."""
@@ -68,5 +67,5 @@ def concerned(change: Change) -> set[str]:
     if change.resource == people.name:
         said = {*(change.before or ()), *(change.after or ())}
         return {change.row_id} if said & DECIDING or change.scopes_after is None else set()
-    named = {*(change.scopes_before or ()), *(change.scopes_after or ())}
-    return {each.removeprefix(PERSON) for each in named if each.startswith(PERSON)}
+    named = persons_in([*(change.scopes_before or ()), *(change.scopes_after or ())])
+    return {each.removeprefix(PERSON) for each in named}

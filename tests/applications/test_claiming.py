@@ -140,3 +140,113 @@ async def test_a_claim_is_tried_first(cast: Cast) -> None:
     dry = await scene.eve.post("/v1/candidates:claim", {"token": token}, prefer="tx=rollback")
     assert dry.json()["body"]["applications"] == [application["id"]]
     assert ids(await scene.eve.get("/v1/applications")) == []
+
+
+async def insiders_claim(scene: Opening, candidate: Body) -> Caller:
+    """Ivy, who recruits here, turns out to be the candidate."""
+    ivy = await scene.cast.join("Ivy")
+    await join(scene.cast, scene.organization, ivy, "recruiter")
+    assert (await ivy.get(f"/v1/candidates/{candidate['id']}")).status_code == 200
+    answer = await claimed(ivy, await link(scene, candidate))
+    await scene.cast.server.tail.wait_for(answer.headers["log-position"])
+    return ivy
+
+
+async def test_who_is_on_the_team_reads_nothing_of_the_candidate_that_they_turned_out_to_be(cast: Cast) -> None:
+    scene = await opening(cast)
+    candidate = await known(scene, about="Talks too much")
+    application = await applied(scene, candidate, team_note="SECRET")
+    await cast.ben.made(at(application, "rate"), {"rating": 2})
+    note = await cast.ben.made("/v1/notes", {"application_id": application["id"], "audience": "team", "body": "shy"})
+    ivy = await insiders_claim(scene, candidate)
+    mine = (await ivy.get(at(application))).json()
+    assert (mine["applicant_id"], mine["rating"], mine["team_note"]) == (ivy.id, None, None)
+    assert [(await ivy.get(path)).status_code for path in hidden_from(candidate, note)] == [404] * 3
+    assert ids(await ivy.get("/v1/notes")) == ids(await ivy.get("/v1/candidates")) == []
+    history = (await ivy.get(at(application, "history"))).json()["data"]
+    assert [each["event"] for each in history] == ["application.claimed"]
+    assert (await ivy.get(f"{at(application)}?as_of=1")).status_code == 404
+    assert (await cast.ben.get(f"/v1/notes/{note['id']}")).json()["applicant_id"] == ivy.id
+    assert (await cast.ben.get(f"/v1/candidates/{candidate['id']}")).json()["about"] == "Talks too much"
+
+
+def hidden_from(candidate: Body, note: Body) -> list[str]:
+    one = f"/v1/candidates/{candidate['id']}"
+    return [one, f"{one}/history", f"/v1/notes/{note['id']}"]
+
+
+async def test_what_stays_the_candidates_is_out_of_their_sight_also_what_is_begun_later(cast: Cast) -> None:
+    scene = await opening(cast)
+    candidate, ivy = await known(scene), await cast.join("Ivy")
+    own = await ivy.made("/v1/applications", {"job_id": scene.job["id"], "stage": "submitted"})
+    kept = await applied(scene, candidate, team_note="SECRET")
+    await join(cast, scene.organization, ivy, "recruiter")
+    answer = await claimed(ivy, await link(scene, candidate))
+    assert answer.json()["kept"] == [kept["id"]]
+    await cast.server.tail.wait_for(answer.headers["log-position"])
+    other = await posted(cast, scene.organization, title="Another")
+    later = await applied(scene, candidate, job_id=other["id"])
+    note = await cast.ben.made("/v1/notes", {"application_id": later["id"], "audience": "team", "body": "shy"})
+    assert ids(await ivy.get("/v1/applications")) == [own["id"]]
+    for path in (at(kept), at(later), at(later, "history"), f"/v1/notes/{note['id']}"):
+        assert (await ivy.get(path)).status_code == 404
+    for verb, body in (("rate", {"rating": 5}), ("move", {"stage": "hired"})):
+        assert refusal(await ivy.post(at(later, verb), body)) == (404, "not-found")
+    assert ids(await cast.ben.get(f"/v1/applications?candidate_id={candidate['id']}")) == [later["id"], kept["id"]]
+
+
+async def test_notes_go_back_to_the_candidate_with_their_application(cast: Cast) -> None:
+    scene = await opening(cast)
+    candidate = await known(scene)
+    application = await applied(scene, candidate)
+    body = {"application_id": application["id"], "audience": "team"}
+    before = await cast.ben.made("/v1/notes", {**body, "body": "shy"})
+    ivy = await insiders_claim(scene, candidate)
+    between = await cast.ben.made("/v1/notes", {**body, "body": "bold"})
+    shared = await cast.ben.made("/v1/notes", {**body, "audience": "shared", "body": "come by"})
+    assert ids(await ivy.get("/v1/notes")) == [shared["id"]]
+    answer = await cast.ben.post(f"/v1/candidates/{candidate['id']}/release", {})
+    await cast.server.tail.wait_for(answer.headers["log-position"])
+    for note in (before, between):  # it was somebody else, of whom Ivy reads as the team does
+        told = (await ivy.get(f"/v1/notes/{note['id']}")).json()
+        assert (told["applicant_id"], told["candidate_id"]) == (None, candidate["id"])
+    zoe = await cast.join("Zoe")
+    await join(cast, scene.organization, zoe, "interviewer")
+    answer = await claimed(zoe, await link(scene, candidate))
+    await cast.server.tail.wait_for(answer.headers["log-position"])
+    assert (set(ids(await zoe.get("/v1/notes"))), len(ids(await ivy.get("/v1/notes")))) == ({shared["id"]}, 3)
+
+
+async def test_what_they_wrote_for_themselves_before_stays_theirs_and_what_for_the_team_does_not(cast: Cast) -> None:
+    scene = await opening(cast)
+    candidate, ivy = await known(scene), await cast.join("Ivy")
+    application = await applied(scene, candidate)
+    await join(cast, scene.organization, ivy, "recruiter")
+    body = {"application_id": application["id"], "body": "That could be me"}
+    own, _ = [await ivy.made("/v1/notes", {**body, "audience": audience}) for audience in ("private", "team")]
+    answer = await claimed(ivy, await link(scene, candidate))
+    await cast.server.tail.wait_for(answer.headers["log-position"])
+    assert ids(await ivy.get("/v1/notes")) == [own["id"]]
+
+
+async def test_once_the_candidate_is_purged_the_notes_are_still_not_theirs_to_read(cast: Cast) -> None:
+    scene = await opening(cast)
+    candidate = await known(scene)
+    application = await applied(scene, candidate)
+    await cast.ben.made("/v1/notes", {"application_id": application["id"], "audience": "team", "body": "shy"})
+    ivy = await insiders_claim(scene, candidate)
+    address = f"/v1/candidates/{candidate['id']}"
+    for answer in (await cast.ben.delete(address), await cast.ben.post(f"{address}/purge")):
+        assert answer.status_code == 204
+        await cast.server.tail.wait_for(answer.headers["log-position"])
+        assert ids(await ivy.get("/v1/notes")) == []
+    assert (await ivy.get(at(application))).json()["rating"] is None
+
+
+async def test_a_dry_run_of_a_claim_does_not_tell_of_the_teams_notes(cast: Cast) -> None:
+    scene = await opening(cast)
+    candidate = await known(scene)
+    application = await applied(scene, candidate)
+    await cast.ben.made("/v1/notes", {"application_id": application["id"], "audience": "team", "body": "shy"})
+    dry = await scene.eve.post("/v1/candidates:claim", {"token": await link(scene, candidate)}, prefer="tx=rollback")
+    assert [each["event"] for each in dry.json()["changes"]] == ["application.claimed"]

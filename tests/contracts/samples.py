@@ -10,11 +10,15 @@ from guildhouse.kernel.retaining.shelving import shelve
 from guildhouse.kernel.searching.heard import Searched
 from guildhouse.kernel.tasks import Work
 from tests.cast import Caller, Cast
+from tests.organizations.scenes import join
 
 
 @dataclass
 class Sample:
-    """A row, who owns it, and who must not see it. `create` is a body for one more, `patch` a change the owner may make."""
+    """A row, who owns it, and who must not see it. `create` is a body for one more, `patch` a change the owner may make.
+
+    An `insider` holds a scope of the row, and is excepted by it.
+    """
 
     owner: Caller
     row: dict[str, Any]
@@ -22,6 +26,12 @@ class Sample:
     create: Callable[[int], dict[str, Any]] | None = None
     patch: dict[str, Any] = field(default_factory=dict)
     removable: bool = True
+    insider: Caller | None = None
+
+    @property
+    def strangers(self) -> list[Caller]:
+        """Everybody who must not see it."""
+        return [each for each in (self.stranger, self.insider) if each]
 
 
 Make = Callable[[Cast], Awaitable[Sample]]
@@ -177,31 +187,48 @@ async def candidate(cast: Cast) -> Sample:
             "email": f"mary{n}@example.org", "tags": ["astronomy"], "source": "greenhouse", "external_id": str(n),
         }  # fmt: skip
 
-    row = await cast.ada.made("/v1/candidates", create(0))
-    return Sample(cast.ada, row, cast.cleo, lambda n: create(n + 1), {"headline": "Astronomer", "city": "臺南"})
+    row = await claimed(cast, await cast.ada.made("/v1/candidates", create(0)))
+    patch = {"headline": "Astronomer", "city": "臺南"}
+    return Sample(cast.ada, row, cast.cleo, lambda n: create(n + 1), patch, insider=cast.ben)
+
+
+async def claimed(cast: Cast, candidate: dict[str, Any]) -> dict[str, Any]:
+    """A candidate whom Ben, who is on the team, has shown to be."""
+    await join(cast, {"id": candidate["organization_id"]}, cast.ben, "recruiter")
+    link = await cast.ada.made(f"/v1/candidates/{candidate['id']}/claim-link", {})
+    await cast.ben.made("/v1/candidates:claim", {"token": link["token"]})
+    row: dict[str, Any] = (await cast.ada.get(f"/v1/candidates/{candidate['id']}")).json()
+    return row
 
 
 async def application(cast: Cast) -> Sample:
-    row = await cast.ben.made("/v1/applications", {"job_id": (await opened(cast))["id"], "cover_letter": "Dear Ada"})
+    job = await opened(cast)
+    mary = await cast.ada.made("/v1/candidates", {"organization_id": job["organization_id"], "name": "Mary Somerville"})
+    await claimed(cast, mary)
+    # What was begun after that is still the candidate's, and kept from whom they turned out to be.
+    row = await cast.ada.made(
+        "/v1/applications", {"job_id": job["id"], "candidate_id": mary["id"], "source": "a friend"}
+    )
     numbered = iter(range(1000))
 
     def create(_n: int) -> dict[str, Any]:
         return {"job_id": tracked[next(numbered)], "excitement": 4}
 
-    tracked = [(await cast.ben.made("/v1/jobs", {"title": f"Found {n}"}))["id"] for n in range(20)]
-    return Sample(
-        cast.ben, row, cast.cleo, create, {"cover_letter": "Dear Ms Byron", "private_note": "ask about 5 days"}
-    )
+    tracked = [(await cast.ada.made("/v1/jobs", {"title": f"Found {n}"}))["id"] for n in range(20)]
+    patch = {"cover_letter": "Dear Ms Byron", "team_note": "ask about 5 days"}
+    return Sample(cast.ada, row, cast.cleo, create, patch, insider=cast.ben)
 
 
 async def note(cast: Cast) -> Sample:
-    place = (await application(cast)).row["id"]
+    job = await opened(cast)
+    await join(cast, {"id": job["organization_id"]}, cast.ben, "recruiter")
+    place = (await cast.ben.made("/v1/applications", {"job_id": job["id"], "stage": "submitted"}))["id"]
 
     def create(n: int) -> dict[str, Any]:
-        return {"application_id": place, "audience": "private", "body": f"note {n}"}
+        return {"application_id": place, "audience": "team", "body": f"note {n}"}
 
-    row = await cast.ben.made("/v1/notes", create(0))
-    return Sample(cast.ben, row, cast.ada, create, {"body": "better said"})
+    row = await cast.ada.made("/v1/notes", create(0))
+    return Sample(cast.ada, row, cast.cleo, create, {"body": "better said"}, insider=cast.ben)
 
 
 async def reminder(cast: Cast) -> Sample:

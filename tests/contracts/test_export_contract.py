@@ -73,8 +73,8 @@ async def test_a_stranger_gets_nothing_and_who_is_not_signed_in_is_asked_to(
         address = f"/v1/{resource.path}:export?format={form}"
         assert not resource.may.export(ANONYMOUS, None)
         assert (await cast.nobody.get(address)).status_code == 401
-        if sample.stranger is not None:
-            response = await sample.stranger.get(address)
+        for who in sample.strangers:
+            response = await who.get(address)
             assert response.status_code == 200
             assert sample.row["id"] not in response.text
 

@@ -110,8 +110,8 @@ async def test_a_row_is_followed_as_it_is_read_and_by_nobody_else(
             await sample.owner.patch(path, sample.patch)
             second = await stream.event()
             assert second and second["data"] == (await sample.owner.get(path)).json()
-    if sample.stranger:
-        assert (await sample.stranger.get(path, accept=EVENTS)).status_code == 404
+    for who in sample.strangers:
+        assert (await who.get(path, accept=EVENTS)).status_code == 404
 
 
 async def test_what_is_held_is_deleted_by_nobody(cast: Cast, sample: Sample, resource: Resource[Any]) -> None:

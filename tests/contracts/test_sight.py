@@ -1,5 +1,6 @@
 """Who sees a row: its scopes decide, the same at every door."""
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from guildhouse.kernel.actor import ANONYMOUS
 from guildhouse.kernel.http import doors_of
 from guildhouse.kernel.resource import Resource
+from guildhouse.kernel.scopes import exceptions
 from tests.cast import Cast
 from tests.contracts.samples import SAMPLES, Sample
 
@@ -23,11 +25,24 @@ async def test_every_resource_has_a_sample(resource: Resource[Any]) -> None:
     assert resource.name in SAMPLES
 
 
+async def test_what_makes_exceptions_has_a_sample_with_somebody_who_is_one(
+    cast: Cast, sample: Sample, resource: Resource[Any]
+) -> None:
+    assert resource.makes_exceptions == (sample.insider is not None)
+    if sample.insider:
+        sql = f'SELECT scopes FROM "{resource.name}" WHERE id = $1'
+        scopes = await cast.server.database.pool.fetchval(sql, sample.row["id"])
+        held = (await cast.server.identity.actor_of(cast.server.database.pool, sample.insider.id)).scopes
+        assert held & set(scopes), "else it would be no exception"
+        assert set(exceptions(held)) & set(scopes)
+
+
 async def test_a_stranger_finds_nothing_at_any_door(sample: Sample, resource: Resource[Any]) -> None:
     if sample.stranger is None:
         pytest.skip("everybody sees this row")
-    for method, path in doors(resource, sample.row["id"]):
-        response = await sample.stranger.call(method, path, {} if method in ("PATCH", "POST") else None)
+    everywhere = [(who, *door) for who in sample.strangers for door in doors(resource, sample.row["id"])]
+    for who, method, path in everywhere:
+        response = await who.call(method, path, {} if method in ("PATCH", "POST") else None)
         assert response.status_code in (404, 405), f"{method} {path}: {response.status_code} {response.text}"
         assert response.headers["content-type"] == "application/problem+json"
 
@@ -35,19 +50,20 @@ async def test_a_stranger_finds_nothing_at_any_door(sample: Sample, resource: Re
 async def test_a_stranger_finds_nothing_in_lists(sample: Sample, resource: Resource[Any]) -> None:
     if sample.stranger is None:
         pytest.skip("everybody sees this row")
-    for query in ("", "?format=ndjson", "?format=csv", "?trash=only"):
-        response = await sample.stranger.get(f"/v1/{resource.path}{query}")
+    for who, query in product(sample.strangers, ("", "?format=ndjson", "?format=csv", "?trash=only")):
+        response = await who.get(f"/v1/{resource.path}{query}", prefer="count=exact")
         assert response.status_code == 200
         assert sample.row["id"] not in response.text
+        assert query or response.json()["page"]["total"] == len(response.json()["data"])
 
 
 async def test_verbs_of_a_stranger_find_nothing(cast: Cast, sample: Sample, resource: Resource[Any]) -> None:
     if sample.stranger is None:
         pytest.skip("everybody sees this row")
-    for (noun, name), verb in cast.server.house.verbs.items():
-        if noun == resource.name and verb.body is None:
-            response = await sample.stranger.post(f"/v1/{resource.path}/{sample.row['id']}/{name}")
-            assert response.status_code == 404
+    verbs = [name for (noun, name), verb in cast.server.house.verbs.items() if noun == resource.name and not verb.body]
+    for who, name in product(sample.strangers, verbs):
+        response = await who.post(f"/v1/{resource.path}/{sample.row['id']}/{name}")
+        assert response.status_code == 404
 
 
 async def test_anonymous_callers_are_asked_to_sign_in(cast: Cast, sample: Sample, resource: Resource[Any]) -> None:

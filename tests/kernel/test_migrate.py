@@ -1,11 +1,14 @@
 """Migrations: forward, back, and no difference between what is declared and what is there."""
 
 import asyncio
+from uuid import UUID
 
 import asyncpg
 import pytest
 
 from guildhouse.app import HOUSE
+from guildhouse.kernel import store
+from guildhouse.kernel.db import Database
 from guildhouse.kernel.log import triggers
 from guildhouse.kernel.migrate import drift, migrate, migration_state, newest_revision
 
@@ -122,3 +125,60 @@ async def test_how_changes_are_kept_goes_with_its_migration_and_holds_for_months
     await migrate(dsn, HOUSE)
     await ask(dsn, "SELECT ensure_change_partitions(7)")
     assert await ask(dsn, kept) == await ask(dsn, parts)
+
+
+WHOM = [str(UUID(int=n)) for n in range(1, 7)]
+ADA, IVY, MARY, ZOE, ROSE, TEAM = WHOM
+JUDGED = f"""
+INSERT INTO applications (id, job_id, applicant_id, candidate_id, organization_id, job_title, stage, documents, submitted_at,
+    scopes) SELECT id, id, applicant, candidate, '{TEAM}', 'Clerk', 'submitted', '[]', now(),
+    ARRAY['organization:{TEAM}:interviewers', 'organization:{TEAM}:recruiters']
+    || CASE WHEN applicant IS NULL THEN '{{}}' ELSE ARRAY['person:' || applicant] END
+FROM (VALUES ('{IVY}'::uuid, '{IVY}'::uuid, NULL::uuid), ('{ZOE}', '{ZOE}', NULL), ('{MARY}', NULL, '{MARY}')) a
+    (id, applicant, candidate);
+INSERT INTO notes (id, application_id, organization_id, applicant_id, author_id, audience, body, scopes)
+SELECT gen_random_uuid(), application, '{TEAM}', applicant, '{ADA}', audience, body,
+    CASE audience WHEN 'private' THEN ARRAY['person:{ADA}'] WHEN 'team' THEN ARRAY['organization:{TEAM}:interviewers']
+    ELSE ARRAY['organization:{TEAM}:interviewers', 'person:' || applicant] END
+FROM (VALUES ('{IVY}'::uuid, '{IVY}'::uuid, 'team', 'of an applicant'), ('{IVY}', '{IVY}', 'shared', 'for both'),
+    ('{IVY}', '{IVY}', 'private', 'for herself'), ('{MARY}', NULL, 'team', 'of a candidate'),
+    ('{ZOE}', NULL, 'team', 'of a candidate who was claimed')) n (application, applicant, audience, body);
+INSERT INTO candidates (id, organization_id, name, links, skills, tags, source, person_id, scopes)
+SELECT id, '{TEAM}', 'Somebody', '{{}}', '{{}}', '{{}}', '', person, ARRAY['organization:{TEAM}:interviewers']
+FROM (VALUES ('{MARY}'::uuid, NULL::uuid), ('{ROSE}', '{ZOE}')) c (id, person)
+"""
+NOUNS = ("applications", "candidates", "notes")
+
+
+async def all_scopes(dsn: str) -> dict[str, list[str]]:
+    """The scopes of every row of these nouns."""
+    rows = " UNION ALL ".join(f"SELECT '{noun}', id, scopes FROM {noun}" for noun in NOUNS)
+    connection = await asyncpg.connect(dsn)
+    found = {f"{noun} {row_id}": scopes for noun, row_id, scopes in await connection.fetch(rows)}
+    await connection.close()
+    return found
+
+
+async def test_what_teams_have_said_before_is_kept_from_whom_it_is_about(dsn: str) -> None:
+    await migrate(dsn, HOUSE, "0014")
+    connection = await asyncpg.connect(dsn)
+    await connection.execute(f"SET session_replication_role = replica; {JUDGED}")
+    await connection.close()
+    before = await all_scopes(dsn)
+    await migrate(dsn, HOUSE)
+    database = await Database.open(dsn)
+    for noun in NOUNS:
+        for record in await database.pool.fetch(f"SELECT * FROM {noun}"):
+            row = HOUSE.resources[noun].table.of(record)
+            assert record["scopes"] == store.scopes_of(HOUSE.resources[noun], row), (noun, dict(record))
+    kept = "SELECT array_agg(row_id ORDER BY row_id) FROM changes WHERE scopes_after::text LIKE '%except:%'"
+    named = await database.pool.fetch("SELECT body, version, applicant_id, candidate_id FROM notes ORDER BY body")
+    assert [tuple(each) for each in named] == [
+        ("for both", 1, IVY, None), ("for herself", 1, IVY, None), ("of a candidate", 2, None, MARY),
+        ("of a candidate who was claimed", 2, ZOE, None), ("of an applicant", 2, IVY, None),
+    ]  # fmt: skip
+    assert len(await database.pool.fetchval(kept)) == 5
+    assert await database.pool.fetchval("SELECT count(DISTINCT reason) FROM changes") == 1
+    await database.close()
+    await migrate(dsn, HOUSE, "0014")
+    assert await all_scopes(dsn) == before

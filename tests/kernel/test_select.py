@@ -40,7 +40,7 @@ def test_places_are_numbered_from_one_in_their_order(parts: list[str]) -> None:
 
 
 def test_a_statement_binds_every_value_and_holds_every_condition() -> None:
-    where = (visible(ANONYMOUS), LIVE, Condition('"title" = ?', ("'; DROP TABLE gadgets; --",)))
+    where = (visible(gadgets, ANONYMOUS), LIVE, Condition('"title" = ?', ("'; DROP TABLE gadgets; --",)))
     sql, values = statement(gadgets, '"title"', where)
     assert sql == 'SELECT "title" FROM "gadgets" WHERE scopes && ? AND deleted_at IS NULL AND "title" = ?'
     assert values == [["public"], "'; DROP TABLE gadgets; --"]

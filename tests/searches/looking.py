@@ -14,7 +14,7 @@ BEHIND = """SELECT EXISTS (SELECT FROM changes WHERE seq > (SELECT coalesce(max(
 
 async def caught_up(cast: Cast) -> None:
     """Wait until the reader has handled all that it follows."""
-    follows = ["saved_searches", "jobs", "organizations", "people", "memberships"]
+    follows = ["saved_searches", "jobs", "notes", "organizations", "people", "memberships", "candidates"]
     async with asyncio.timeout(10):
         while await cast.server.database.pool.fetchval(BEHIND, follows):  # noqa: ASYNC110
             await sleep(0.01)

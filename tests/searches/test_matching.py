@@ -23,6 +23,7 @@ from guildhouse.kernel.log.wake import Wake
 from guildhouse.searches.matching import search_matcher
 from guildhouse.searches.saved_search import saved_searches
 from guildhouse.searches.search_match import search_matches
+from guildhouse.searches.sight import Sight
 from tests.cast import Cast
 from tests.jobs.openings import hiring, posted, tracked
 from tests.organizations.scenes import Wrote, ids, refusal
@@ -262,7 +263,7 @@ async def test_another_process_goes_on_with_what_is_saved_by_then(cast: Cast) ->
     async with cast.server.database.reading() as connection:
         assert reader.begin
         await reader.begin(connection)
-        assert {"jobs", "saved_searches", people.name, "memberships"} == set(reader.resources or ())
+        assert {"jobs", "saved_searches", people.name, "memberships", "candidates"} == set(reader.resources or ())
     await cast.cleo.delete(f"/v1/saved-searches/{wanted['id']}")
     async with cast.server.database.reading() as connection:
         await reader.begin(connection)
@@ -378,3 +379,22 @@ async def test_a_search_near_a_place_hears_of_jobs_there(cast: Cast) -> None:
     await caught_up(cast)
     assert await rows_of(cast.cleo, wanted) == [job["id"]]
     assert ids(await cast.cleo.get(wanted["address"])) == [job["id"]]
+
+
+@pytest.mark.parametrize(
+    ("scopes", "expected"),
+    [
+        ("public", True), ("team:1", True), ("person:x", True), ("person:y", False), ("team:2", False), ("", False),
+        ("team:1 except:person:y", True), ("team:1 except:person:x", False), ("team:1 except:candidate:1", False),
+        ("public except:candidate:1", False), ("person:x except:candidate:1", False),
+    ],
+)  # fmt: skip
+async def test_what_a_person_sees_follows_from_their_role_and_from_what_domains_grant(
+    cast: Cast, scopes: str, expected: bool
+) -> None:
+    sight = Sight(HOUSE)
+    sight.plain = {"x": frozenset({"public", "person:x"}), "gone": frozenset()}
+    sight.granted = {"x": frozenset({"public", "person:x", "team:1", "candidate:1"})}
+    async with cast.server.database.reading() as connection:
+        assert await sight.sees(connection, "x", scopes.split()) == expected
+        assert not await sight.sees(connection, "gone", scopes.split())

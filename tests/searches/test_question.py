@@ -1,5 +1,6 @@
 """Questions: their gates let through all that PostgreSQL would, and as good as nothing else."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from guildhouse.jobs.job import jobs
 from guildhouse.kernel.errors import Invalid
 from guildhouse.kernel.log.changes import Change
 from guildhouse.kernel.searching.index_schema import schema_of
+from guildhouse.searches.matching import may_be_lost
 from guildhouse.searches.question import Gate, Gates, Question, behind_gates, question_of, touched_by
 from guildhouse.searches.sifting import Sieve, judging
 from tests.cast import Cast
@@ -122,6 +124,21 @@ def test_what_is_touched_is_what_was_written_or_all_of_it() -> None:
     assert touched_by([change({"title": "a"}, {"title": "b"}), change(None, {"title": "a"})]) is None
     assert touched_by([change({"status": "draft"}, {"status": "open"}, scopes="public")]) is None
     assert touched_by([change({"deleted_at": "2026"}, {"deleted_at": None})]) is None
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "news", "lost"),
+    [
+        ("team", "team", False, False), ("team", "team public", True, False), ("team public", "team", False, True),
+        ("team", "members", True, True), ("team", "team except:person:1", False, True),
+        ("team except:person:1", "team", True, False), ("team except:person:1", "team except:person:2", True, True),
+    ],
+)  # fmt: skip
+def test_other_scopes_are_news_to_whom_they_let_in_and_a_loss_to_whom_they_shut_out(
+    then: str, now: str, news: bool, lost: bool
+) -> None:
+    moved = replace(change({}, {}), scopes_before=then.split(), scopes_after=now.split())
+    assert ((touched_by([moved]) is None), may_be_lost(moved)) == (news, lost)
 
 
 def test_a_question_looks_at_its_filters_and_at_the_text_where_it_has_words() -> None:

@@ -187,7 +187,7 @@ async def history(pack: Pack, where: Sequence[Wanted]) -> AsyncIterator[bytes]:
 async def records_of(pack: Pack, where: Sequence[Wanted]) -> AsyncIterator[list[Any]]:
     """The whole records of the person's rows, some at a time."""
     for wanted in where:
-        sql, values = statement(wanted.resource, "*", [visible(pack.actor), *wanted.where])
+        sql, values = statement(wanted.resource, "*", [visible(wanted.resource, pack.actor), *wanted.where])
         cursor = await pack.view.connection.cursor(numbered(f"{sql} ORDER BY id"), *values)
         while records := await cursor.fetch(AT_A_TIME):
             yield records

@@ -37,7 +37,7 @@ REQUEST_HEADERS = {
     "Prefer": "Reads: `count=exact` or `count=planned`. Writes: `tx=rollback` tries and keeps nothing, `return=minimal` "
     "answers without a body. Batches: `max-affected=10` limits one, `respond-async` makes one an operation.",
     "Idempotency-Key": "A random key of your own: the request, repeated with it within 24 hours, is done once.",
-    "Change-Reason": "Why you do this, for the row's history; percent-encoded.",
+    "Change-Reason": "Why you do this, for the row's history: whoever is told of the change reads it. Percent-encoded.",
 }
 ANSWER_HEADERS = {
     "ETag": "Names this state: of a row its version, of a list all that you can see of it.",

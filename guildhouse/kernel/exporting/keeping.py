@@ -13,9 +13,11 @@ from guildhouse.kernel import problems, store
 from guildhouse.kernel.actor import HOUSE
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import Problem
+from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.row import Row
 from guildhouse.kernel.scopes import scope
+from guildhouse.kernel.select import LIVE, in_sight, numbered, statement
 from guildhouse.kernel.tasks import Schedule, Task, Work
 
 KEPT = timedelta(days=7)
@@ -29,12 +31,9 @@ class Stopped(Exception):
 
 async def files_of(ctx: Context, resource: Resource[Any], person_id: str) -> tuple[int, int]:
     """How many files a person has of a resource, and how many of them are being made."""
-    found = await ctx.connection.fetchrow(
-        "SELECT count(*), count(*) FILTER (WHERE status IN ('queued', 'running')) "
-        f'FROM "{resource.name}" WHERE scopes && $1 AND person_id = $2 AND deleted_at IS NULL',
-        [scope("person", person_id)],
-        person_id,
-    )
+    where = (in_sight(resource, [scope("person", person_id)]), Condition("person_id = ?", (person_id,)), LIVE)
+    sql, values = statement(resource, "count(*), count(*) FILTER (WHERE status IN ('queued', 'running'))", where)
+    found = await ctx.connection.fetchrow(numbered(sql), *values)
     assert found
     return found[0], found[1]
 

@@ -81,7 +81,7 @@ async def chart(view: Snapshot, wanted: Wanted, telling: Telling) -> dict[str, A
         return None
     column = f'"{stages.column}"'
     sql, values = statement(wanted.resource, f"{column} AS name, count(*) AS rows",
-                            (visible(telling.actor), *wanted.where))  # fmt: skip
+                            (visible(wanted.resource, telling.actor), *wanted.where))  # fmt: skip
     records = await view.connection.fetch(numbered(f"{sql} GROUP BY {column} ORDER BY count(*) DESC, 1"), *values)
     if len(records) < 2:
         return None

@@ -22,7 +22,7 @@ from guildhouse.kernel.row import BASE_COLUMNS
 from guildhouse.kernel.searching.called import parse_asked
 from guildhouse.kernel.searching.engine import Engine
 from guildhouse.kernel.searching.search_condition import search_conditions
-from guildhouse.kernel.select import LIVE, TRASH, numbered, statement, visible
+from guildhouse.kernel.select import LIVE, TRASH, in_sight, numbered, statement, visible
 
 PARAMETERS = frozenset({"sort", "fields", "expand", "format", "trash"})
 OWN_PARAMETERS = frozenset({"format"})
@@ -133,7 +133,7 @@ def columns_of(wanted: Wanted) -> Iterator[Column]:
 def shown(actor: Actor, wanted: Wanted) -> list[Condition]:
     """What a row fulfils that the export shows: the actor sees it, it was asked for, and it is behind the cursor."""
     behind = [after(wanted.order, wanted.after)] if wanted.after else []
-    return [visible(actor), *wanted.where, *behind]
+    return [visible(wanted.resource, actor), *wanted.where, *behind]
 
 
 def in_order(wanted: Wanted, prefix: str = "") -> str:
@@ -147,9 +147,9 @@ def rows_sql(actor: Actor, wanted: Wanted, columns: str) -> tuple[str, list[Any]
     rows, values = statement(wanted.resource, "*", shown(actor, wanted), wanted.around)
     sql = f"SELECT {columns} FROM ({rows}) {ROW}"
     for name, target in wanted.targets.items():
-        seen = visible(actor)
+        seen = in_sight(target, actor.scopes, name)
         sql += f' LEFT JOIN "{target.name}" "{name}" ON "{name}".id = {ROW}."{name}_id" AND "{name}".deleted_at IS NULL'
-        sql += f' AND "{name}".{seen.sql}'
+        sql += f" AND {seen.sql}"
         values.extend(seen.values)
     return numbered(sql + in_order(wanted, f"{ROW}.")), values
 

@@ -20,6 +20,7 @@ from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import Note
 from guildhouse.kernel.errors import Denied, Fault, Invalid, Problem
 from guildhouse.kernel.files import Files
+from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.ids import as_id
 from guildhouse.kernel.importing import likeness, own_format
 from guildhouse.kernel.importing.import_ import Import, imports, is_own
@@ -30,7 +31,7 @@ from guildhouse.kernel.importing.unpacking import CHUNK_ROWS, rows_of
 from guildhouse.kernel.importing.values import Hints
 from guildhouse.kernel.request import conform
 from guildhouse.kernel.resource import Resource
-from guildhouse.kernel.select import hidden_fields
+from guildhouse.kernel.select import LIVE, hidden_fields, numbered, statement, visible
 from guildhouse.kernel.tasks import Work
 
 Verdict = dict[str, Any]
@@ -224,12 +225,9 @@ async def ops_of(ctx: Context, resource: Resource[Any], lines: Sequence[Line]) -
 async def present(ctx: Context, resource: Resource[Any], ids: Sequence[Any]) -> list[str]:
     """Which of these ids are live rows that the actor sees."""
     known = [found for each in ids if isinstance(each, str) and (found := as_id(each))]
-    records = await ctx.connection.fetch(
-        f'SELECT id FROM "{resource.name}" WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL AND scopes && $2',
-        known,
-        list(ctx.actor.scopes),
-    )
-    return [record["id"] for record in records]
+    where = (Condition("id = ANY(?::uuid[])", (known,)), LIVE, visible(resource, ctx.actor))
+    sql, values = statement(resource, "id", where)
+    return [record["id"] for record in await ctx.connection.fetch(numbered(sql), *values)]
 
 
 def op_of(resource: Resource[Any], line: Line, here: set[str]) -> Op | Problem:
@@ -304,7 +302,7 @@ def marks_of(resource: Resource[Any], line: Line, *, is_here: bool) -> Iterable[
     if key:
         yield b"k" + digest(key), resource.carry.key
         return
-    if resource.carry.alike and (number := likeness.numbered(resource, data)):
+    if resource.carry.alike and (number := likeness.number_of(resource, data)):
         yield b"n" + digest(number), resource.carry.key
         return
     for group, said in likeness.marks_of(resource, data):

@@ -7,15 +7,15 @@ the country's code), the address of a profile without scheme, `www.` and what fo
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 from typing import Any
 
 from sqlalchemy import Uuid
 
 from guildhouse.kernel.context import Context
+from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.importing.values import words_of
 from guildhouse.kernel.resource import Resource
-from guildhouse.kernel.select import hidden_fields
+from guildhouse.kernel.select import hidden_fields, numbered, visible
 
 Group = tuple[str, ...]
 Data = Mapping[str, Any]
@@ -63,7 +63,8 @@ def tells(resource: Resource[Any], first: str, data: Data) -> bool:
 async def alike_by(ctx: Context, resource: Resource[Any], group: Group, asked: Mapping[int, Data]) -> Mapping[int, str]:
     """The same, told by one group of columns."""
     said = [[data.get(name) for data in asked.values()] for name in (group[0], *references_of(resource, group))]
-    records = await ctx.connection.fetch(alike_sql(resource, group), list(ctx.actor.scopes), *said)
+    seen = visible(resource, ctx.actor)
+    records = await ctx.connection.fetch(alike_sql(resource, group, seen), *seen.values, *said)
     by_first: dict[str, list[Any]] = {}
     for record in records:
         if not hidden_fields(resource, ctx.actor, record) & set(group):
@@ -86,11 +87,11 @@ def says_same(resource: Resource[Any], group: Group, data: Data, record: Any) ->
 
 def keyed_apart(resource: Resource[Any], data: Data, record: Data) -> bool:
     """Whether both have a number of their own from the same origin: then they are two, however alike."""
-    ours, theirs = numbered(resource, data), numbered(resource, record)
+    ours, theirs = number_of(resource, data), number_of(resource, record)
     return ours is not None and theirs is not None and ours[:-1] == theirs[:-1] and ours[-1] != theirs[-1]
 
 
-def numbered(resource: Resource[Any], data: Data) -> tuple[str, ...] | None:
+def number_of(resource: Resource[Any], data: Data) -> tuple[str, ...] | None:
     """The parts of a row's key, empty where it does not say them; None where the last, its own number, is not said.
 
     A key of one part is no number of another system: it is a name, such as an e-mail address.
@@ -104,12 +105,11 @@ def references_of(resource: Resource[Any], group: Group) -> Group:
     return tuple(name for name in group if isinstance(resource.columns[name].type, Uuid))
 
 
-@cache
-def alike_sql(resource: Resource[Any], group: Group) -> str:
+def alike_sql(resource: Resource[Any], group: Group, seen: Condition) -> str:
     """Live rows in sight whose first column has one of these marks; one look into its index for each."""
-    first, references = group[0], references_of(resource, group)
+    first, references, begin = group[0], references_of(resource, group), len(seen.values) + 1
     kind = resource.carry.kinds.get(first, "text")
-    arrays = ", ".join(f"${n}::text[]" for n in range(2, 3 + len(references)))
+    arrays = ", ".join(f"${n}::text[]" for n in range(begin, begin + 1 + len(references)))
     names = ", ".join(["said", *(f"r{n}" for n in range(len(references)))])
     same = "".join(f' AND (w.r{n} IS NULL OR t."{name}"::text = w.r{n})' for n, name in enumerate(references))
     here, theirs = mark_sql(kind, f'"{first}"'), mark_sql(kind, "w.said")
@@ -117,7 +117,7 @@ def alike_sql(resource: Resource[Any], group: Group) -> str:
         f"SELECT t.* FROM (SELECT DISTINCT * FROM unnest({arrays}) AS u ({names})) w CROSS JOIN LATERAL "
         # The inner limit keeps the planner from any other index than that of the mark, however new the rows are.
         f'(SELECT * FROM (SELECT * FROM "{resource.name}" WHERE {here} = {theirs} LIMIT 2000) t '
-        f"WHERE deleted_at IS NULL AND scopes && $1{same} LIMIT 100) t"
+        f"WHERE deleted_at IS NULL AND {numbered(seen.sql)}{same} LIMIT 100) t"
     )
 
 

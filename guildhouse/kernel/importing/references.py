@@ -10,8 +10,10 @@ from typing import Any, Protocol
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import DIALECT
 from guildhouse.kernel.errors import Fault
+from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.ids import as_id
 from guildhouse.kernel.resource import Resource
+from guildhouse.kernel.select import numbered, visible
 
 MOST = 3  # rows that a name may lead to before it is clear that it says too little
 
@@ -71,18 +73,19 @@ async def rows_named(
     for said, alike in by_said.items():
         names = [name for name, is_said in zip(target.carry.key, said, strict=True) if is_said]
         columns = [[str(key[n]) for key in alike] for n, is_said in enumerate(said) if is_said]
-        for record in await ctx.connection.fetch(named_sql(target, names), list(ctx.actor.scopes), *columns):
+        seen = visible(target, ctx.actor)
+        for record in await ctx.connection.fetch(named_sql(target, names, seen), *columns, *seen.values):
             found[alike[record["n"] - 1]].append(record["id"])
     return found
 
 
-def named_sql(target: Resource[Any], names: Sequence[str]) -> str:
-    """Rows by these parts of their key, with the number of the name that led there."""
-    arrays = ", ".join(f"${n}::text[]" for n in range(2, 2 + len(names)))
+def named_sql(target: Resource[Any], names: Sequence[str], seen: Condition) -> str:
+    """Rows in sight by these parts of their key, with the number of the name that led there."""
+    arrays = ", ".join("?::text[]" for _ in names)
     parts = ", ".join(f"k{n}" for n in range(len(names)))
     kinds = [target.columns[name].type.compile(DIALECT) for name in names]
     same = " AND ".join(f'"{name}" = w.k{n}::{kind}' for n, (name, kind) in enumerate(zip(names, kinds, strict=True)))
-    return (
+    return numbered(
         f"SELECT w.n, t.id FROM unnest({arrays}) WITH ORDINALITY AS w ({parts}, n) CROSS JOIN LATERAL "
-        f'(SELECT id FROM "{target.name}" WHERE {same} AND deleted_at IS NULL AND scopes && $1 LIMIT {MOST}) t'
+        f'(SELECT id FROM "{target.name}" WHERE {same} AND deleted_at IS NULL AND {seen.sql} LIMIT {MOST}) t'
     )

@@ -131,7 +131,7 @@ def refuse_many(total: int, most: int | None) -> None:
 async def chosen(ctx: Context, resource: Resource[Any], state: Condition, where: Sequence[Condition]) -> list[Chunk]:
     """The ids of the rows that the actor sees and the filter finds now, in chunks."""
     columns = f"id, (row_number() OVER (ORDER BY id) - 1) / {CHUNK_LINES} AS number"
-    sql, values = statement(resource, columns, (visible(ctx.actor), state, *where))
+    sql, values = statement(resource, columns, (visible(resource, ctx.actor), state, *where))
     chunks = f"SELECT number, string_agg(id::text, ',' ORDER BY id) AS ids FROM ({sql}) c GROUP BY 1 ORDER BY 1"
     records = await ctx.connection.fetch(numbered(chunks), *values)
     return [(record["number"], record["ids"].replace(",", "\n").encode()) for record in records]

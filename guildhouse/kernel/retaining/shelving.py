@@ -21,11 +21,10 @@ from guildhouse.kernel.log import changes
 from guildhouse.kernel.log.changes import Change
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.retaining.retained_file import RetainedFile, place_of, retained_files
-from guildhouse.kernel.scopes import scope
+from guildhouse.kernel.scopes import PERSON, persons_in
 from guildhouse.kernel.tasks import Schedule, Task, Work
 
 AT_A_TIME = 100
-PERSON = scope("person", "")
 
 
 async def shelve(work: Work, ctx: Context) -> None:
@@ -51,7 +50,7 @@ async def shelve_rows(
     )
     await store.create(ctx, retained_files, {
         "id": file_id, "resource": resource.name, "total": len(rows), "size": stored.size, "sha256": stored.sha256,
-        "expires_at": until, "persons": persons_in(rows),
+        "expires_at": until, "persons": lines_of_persons(rows),
     }, verb="created")  # fmt: skip
 
 
@@ -72,13 +71,12 @@ async def lines(first: bytes, rest: Sequence[bytes]) -> AsyncIterator[bytes]:
         yield line + b"\n"
 
 
-def persons_in(rows: Sequence[Change]) -> dict[str, list[int]]:
-    """Whose rows they are, by right of whom they were seen: the lines of each person."""
+def lines_of_persons(rows: Sequence[Change]) -> dict[str, list[int]]:
+    """Whose rows they are, by right of whom they were seen, or from whom they were kept: the lines of each person."""
     found: dict[str, list[int]] = defaultdict(list)
     for n, row in enumerate(rows):
-        for each in row.scopes_before or ():
-            if each.startswith(PERSON):
-                found[each.removeprefix(PERSON)].append(n)
+        for each in persons_in(row.scopes_before or ()):
+            found[each.removeprefix(PERSON)].append(n)
     return dict(found)
 
 

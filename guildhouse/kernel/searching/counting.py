@@ -104,7 +104,7 @@ class Counting:
 
     async def in_database(self, group: Group) -> Facets:
         """The counts as the database has them."""
-        where = [visible(self.of.actor), *group.where]
+        where = [visible(self.of.resource, self.of.actor), *group.where]
         if self.found:
             listing = replace(self.of.listing, where=tuple(group.where))
             where.append(await replace(self.of, listing=listing).condition())
@@ -126,7 +126,7 @@ class Counting:
         if not name.endswith("_id") or target is None or not target.find.text:
             return buckets
         title = next(iter(target.find.text))
-        where = (with_ids([each["value"] for each in buckets]), visible(self.of.actor))
+        where = (with_ids([each["value"] for each in buckets]), visible(target, self.of.actor))
         sql, values = statement(target, f'id, "{title}" AS title', where)
         titles = {each["id"]: each["title"] for each in await self.of.connection.fetch(numbered(sql), *values)}
         return [{**each, "label": titles.get(each["value"])} for each in buckets]

@@ -182,7 +182,7 @@ class Finding:
     async def rows_by_id(self, ids: Sequence[str]) -> dict[str, asyncpg.Record]:
         """Those of the rows that the actor sees and that fulfil all conditions, by id."""
         columns = columns_for(self.resource, self.read, self.listing.order)
-        where = (with_ids(ids), visible(self.actor), *self.listing.where)
+        where = (with_ids(ids), visible(self.resource, self.actor), *self.listing.where)
         sql, values = statement(self.resource, columns, where, self.listing.around)
         records = await within_budget(self.connection.fetch(numbered(sql), *values), BUDGET)
         return {record["id"]: record for record in records}
@@ -242,7 +242,7 @@ class Finding:
     async def judge(self, ranking: Ranking) -> None:
         """Let the database judge the hits by all conditions, and sort them where it is not relevance that counts."""
         ids = ranking.ids
-        where = (with_ids(ids), visible(self.actor), *self.listing.where)
+        where = (with_ids(ids), visible(self.resource, self.actor), *self.listing.where)
         sql, values = statement(self.resource, "id", where, self.listing.around)
         terms = ", ".join(each.sql(False) for each in self.listing.order)
         records = await within_budget(self.connection.fetch(numbered(f"{sql} ORDER BY {terms}"), *values), BUDGET)

@@ -2,7 +2,7 @@
 
 A union of terms is walked from end to end, however rare the words beside it are; through a single term one jumps. So a row
 that everybody sees stands under `public` alone, and every other one under its scopes and as `hidden`: what somebody sees is
-the public rows, and apart from these a few of their own.
+the public rows, and apart from these a few of their own. From whom a row or a field is kept is among its scopes, too.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from tantivy import Occur, Query
 
-from guildhouse.kernel.scopes import PUBLIC
+from guildhouse.kernel.scopes import EXCEPT, PUBLIC, exceptions
 from guildhouse.kernel.searching.index_schema import CIRCLE, EYES, HIDDEN, SCOPES
 from guildhouse.kernel.searching.query_parts import any_of, having
 from guildhouse.kernel.searching.search_index import SearchIndex
@@ -23,7 +23,7 @@ FEW_SCOPES = 12  # up to so many, a union of terms is quicker than a set of them
 def listed_under(scopes: Iterable[str]) -> list[str]:
     """What a document with these scopes stands under."""
     held = list(scopes)
-    return [PUBLIC] if PUBLIC in held else [*held, HIDDEN]
+    return [PUBLIC, *(each for each in held if each.startswith(EXCEPT))] if PUBLIC in held else [*held, HIDDEN]
 
 
 def found_in_sight(index: SearchIndex, scopes: Collection[str], clauses: Sequence[Clause]) -> Query:
@@ -31,7 +31,15 @@ def found_in_sight(index: SearchIndex, scopes: Collection[str], clauses: Sequenc
     eyes = [must(union(index, EYES, scopes))] if index.schema.noun.split else []
     narrowed = any(occur == Occur.Must for occur, _ in clauses)
     ways = ways_to_see(index, scopes, narrowed=narrowed)
-    return any_of(Query.boolean_query([way, *eyes, *clauses]) for way in ways)
+    kept = list(kept_from(index, scopes))
+    return any_of(Query.boolean_query([way, *eyes, *clauses, *kept]) for way in ways)
+
+
+def kept_from(index: SearchIndex, scopes: Collection[str]) -> Iterator[Clause]:
+    """What is kept from somebody, though they hold a scope of it."""
+    for name in index.schema.noun.excepting:
+        for each in in_use(index, name, exceptions(scopes)):
+            yield Occur.MustNot, having(index.schema.built, name, each)
 
 
 def ways_to_see(index: SearchIndex, scopes: Collection[str], *, narrowed: bool) -> Iterator[Clause]:
@@ -52,27 +60,30 @@ def ways_to_see(index: SearchIndex, scopes: Collection[str], *, narrowed: bool) 
 
 def text_in_sight(index: SearchIndex, scopes: Collection[str]) -> Query:
     """All documents whose text somebody sees: of a row, and of what has an audience of its own."""
-    seen = union(index, SCOPES, scopes)
-    if not index.schema.noun.split:
-        return seen
-    return Query.boolean_query([must(seen), must(union(index, EYES, scopes))])
+    eyes = [must(union(index, EYES, scopes))] if index.schema.noun.split else []
+    return narrowed_to(union(index, SCOPES, scopes), [*eyes, *kept_from(index, scopes)])
 
 
 def rows_in_sight(index: SearchIndex, scopes: Collection[str]) -> Query:
     """The rows that somebody sees, each once: without the documents of what not all see of them."""
-    seen = union(index, SCOPES, scopes)
-    if not index.schema.noun.split:
-        return seen
-    circle = having(index.schema.built, CIRCLE, index.schema.noun.name)
-    return Query.boolean_query([must(seen), (Occur.MustNot, circle)])
+    return narrowed_to(union(index, SCOPES, scopes), [*no_circles(index), *kept_from(index, scopes)])
 
 
 def rows_found_in_sight(index: SearchIndex, scopes: Collection[str], query: Query) -> Query:
     """The rows that somebody sees of those that a query finds, each once."""
-    clauses = [must(query)]
-    if index.schema.noun.split:
-        clauses.append((Occur.MustNot, having(index.schema.built, CIRCLE, index.schema.noun.name)))
+    clauses = [must(query), *no_circles(index), *kept_from(index, scopes)]
     return any_of(Query.boolean_query([way, *clauses]) for way in ways_to_see(index, scopes, narrowed=True))
+
+
+def no_circles(index: SearchIndex) -> Iterator[Clause]:
+    """No document of what not everybody sees who sees its row."""
+    if index.schema.noun.split:
+        yield Occur.MustNot, having(index.schema.built, CIRCLE, index.schema.noun.name)
+
+
+def narrowed_to(seen: Query, clauses: Sequence[Clause]) -> Query:
+    """The same, but for what these leave out; alone where they leave out nothing."""
+    return Query.boolean_query([must(seen), *clauses]) if clauses else seen
 
 
 def union(index: SearchIndex, name: str, scopes: Collection[str]) -> Query:

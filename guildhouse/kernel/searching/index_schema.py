@@ -26,9 +26,10 @@ from tantivy import Schema, SchemaBuilder
 
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.resource import Resource
+from guildhouse.kernel.scopes import AllBut
 from guildhouse.kernel.searching.tokens import RAW, STEMS, WHOLE
 
-LAYOUT = 5  # of the index's files: one more, and every index is built anew
+LAYOUT = 6  # of the index's files: one more, and every index is built anew
 KEY, SCOPES, CIRCLE, EYES = "key", "scopes", "circle", "eyes"
 SAMPLE, SAMPLES = "sample", 6
 HIDDEN = "~hidden"  # no scope: what is not public has it among its scopes
@@ -78,6 +79,12 @@ class Noun:
     def split(self) -> tuple[str, ...]:
         """The text columns that not everybody sees who sees the row: these stand in documents of their own."""
         return tuple(name for name in self.text if name in self.resource.shapes.audience)
+
+    @cached_property
+    def excepting(self) -> tuple[str, ...]:
+        """The fields that may say from whom a document is kept."""
+        eyes = any(isinstance(self.resource.shapes.audience[name], AllBut) for name in self.split)
+        return (SCOPES,) * self.resource.makes_exceptions + (EYES,) * eyes
 
     @cached_property
     def word_fields(self) -> Mapping[str, Sequence[str]]:

@@ -4,12 +4,14 @@ They are so few that to look at their words costs less than an index of them wou
 (`query_building.py`), without forgiving anything: a test holds the two against each other.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 
 from guildhouse.kernel.manifest import Synonyms
 from guildhouse.kernel.row import Values
+from guildhouse.kernel.scopes import sees
 from guildhouse.kernel.searching.evidence import Evidence, Groups, chosen_word, evidence_of
 from guildhouse.kernel.searching.index_schema import Noun
 from guildhouse.kernel.searching.query_building import groups_of, least_of, needed_of, no_synonyms
@@ -75,20 +77,20 @@ class RowWords:
         """Whether the index keeps where in a column its words stand."""
         return self.noun.text[name] in "AB"
 
-    def are_found_by(self, wording: Wording, scopes: Collection[str]) -> bool:
-        """Whether a query finds the row for somebody who holds these scopes."""
+    def are_found_by(self, wording: Wording, scopes: AbstractSet[str] | None = None) -> bool:
+        """Whether a query finds the row for somebody who holds these scopes; without, for anybody at all."""
         if wording.evidence is not None and wording.evidence.isdisjoint(self.all):
             return False
         return any(Said(self, columns).answers(wording) for columns in self.seen_by(scopes))
 
-    def seen_by(self, scopes: Collection[str]) -> Iterator[Sequence[str]]:
+    def seen_by(self, scopes: AbstractSet[str] | None) -> Iterator[Sequence[str]]:
         """The columns that each circle sees to which these scopes belong."""
-        if set(self.record["scopes"]).isdisjoint(scopes):
+        if scopes is not None and not sees(scopes, self.record["scopes"]):
             return
         common = [name for name in self.noun.text if name not in self.noun.split]
         yield common
         yield from (
-            [*common, *more] for eyes, more in circles(self.noun, self.record) if not set(eyes).isdisjoint(scopes)
+            [*common, *more] for eyes, more in circles(self.noun, self.record) if scopes is None or sees(scopes, eyes)
         )
 
 

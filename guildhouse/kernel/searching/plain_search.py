@@ -15,11 +15,12 @@ from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.searching.ranking import DEEPEST
 from guildhouse.kernel.searching.search_query import Asked, Term
 from guildhouse.kernel.searching.tokens import variants
+from guildhouse.kernel.select import in_sight
 
 
 def words_condition(resource: Resource[Any], asked: Asked, scopes: Collection[str], state: Condition) -> Condition:
     """The rows of a state (live, in the trash) that have all the words, at most as many as are ranked."""
-    parts = [Condition("scopes && ?", (list(scopes),)), state, *each_term(resource, asked)]
+    parts = [in_sight(resource, scopes), state, *each_term(resource, asked)]
     where = " AND ".join(each.sql for each in parts)
     values = tuple(value for each in parts for value in each.values)
     return Condition(f'id = ANY(ARRAY(SELECT id FROM "{resource.name}" WHERE {where} LIMIT {DEEPEST}))', values)

@@ -6,6 +6,7 @@ from typing import Any
 from tantivy import Document
 
 from guildhouse.kernel.row import Values
+from guildhouse.kernel.scopes import is_narrower
 from guildhouse.kernel.searching.in_sight import listed_under
 from guildhouse.kernel.searching.index_schema import (
     CIRCLE,
@@ -42,7 +43,7 @@ def circles(noun: Noun, record: Values) -> Iterator[tuple[Iterable[str], Sequenc
     row = noun.resource.table.of(record)
     seen = {name: frozenset(noun.resource.shapes.audience[name](row)) for name in noun.split if record[name]}
     for eyes in dict.fromkeys(seen.values()):
-        yield eyes, [name for name, others in seen.items() if eyes <= others]
+        yield eyes, [name for name, others in seen.items() if is_narrower(eyes, others)]
 
 
 def seen_by_eyes(made: Document, eyes: Iterable[str]) -> Document:

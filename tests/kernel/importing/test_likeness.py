@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guildhouse.app import HOUSE
-from guildhouse.kernel.importing.likeness import keyed_apart, mark_of, marks_of, numbered, says_same, tells
+from guildhouse.kernel.importing.likeness import keyed_apart, mark_of, marks_of, number_of, says_same, tells
 
 JOBS, CANDIDATES, REMINDERS = (HOUSE.resources[name] for name in ("jobs", "candidates", "reminders"))
 JOB_GROUP = JOBS.carry.alike[0]
@@ -62,8 +62,8 @@ def test_two_numbers_of_one_origin_are_two_rows(one: dict[str, Any], other: dict
 
 
 def test_a_key_that_is_a_name_is_no_number() -> None:
-    assert numbered(HOUSE.resources["people"], {"email": "ada@example.org"}) is None
-    assert numbered(REMINDERS, {"text": "Call"}) is None
+    assert number_of(HOUSE.resources["people"], {"email": "ada@example.org"}) is None
+    assert number_of(REMINDERS, {"text": "Call"}) is None
 
 
 data = st.fixed_dictionaries({}, optional={

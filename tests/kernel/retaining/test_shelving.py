@@ -173,6 +173,19 @@ async def test_whoever_is_erased_is_in_no_file_any_more(idle: Cast) -> None:
     assert idle.cleo.id not in str(await idle.server.database.pool.fetch("SELECT * FROM retained_files"))
 
 
+async def test_what_a_team_said_of_somebody_who_is_erased_is_in_no_file_either(idle: Cast) -> None:
+    job = await posted(idle, await hiring(idle))
+    for who in (idle.cleo, await idle.join("Zoe")):
+        application = await who.made("/v1/applications", {"job_id": job["id"], "stage": "submitted"})
+        body = {"application_id": application["id"], "audience": "team", "body": f"{who.name} is shy"}
+        await idle.ada.made("/v1/notes", body)
+    pool = idle.server.database.pool
+    await pool.execute("UPDATE notes SET deleted_at = now() - interval '31 days', version = version + 1")
+    await retention.purge_trash(work(idle))
+    await shelving.forget_person(work(idle), idle.cleo.id)
+    assert [row["body"] for row in (await content(idle, (await shelf(idle))[0]))[1:]] == ["Zoe is shy"]
+
+
 async def test_a_file_that_was_lost_says_so_and_keeps_nobody_from_being_erased(idle: Cast) -> None:
     await purged(idle, idle.ada, await tracked(idle.ada))
     (file,) = await shelf(idle)

@@ -1,6 +1,7 @@
 """Rows are asked which queries find them, and say what an index of them would."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 
 from guildhouse.app import HOUSE
 from guildhouse.kernel.manifest import Synonyms
+from guildhouse.kernel.scopes import AllBut
 from guildhouse.kernel.searching.called import parse_asked
-from guildhouse.kernel.searching.index_schema import Noun, schema_of
+from guildhouse.kernel.searching.in_sight import Clause, found_in_sight
+from guildhouse.kernel.searching.index_schema import Noun, NounSchema, noun_of, schema_of
 from guildhouse.kernel.searching.percolating import RowWords, wording_of
 from guildhouse.kernel.searching.query_building import QueryBuilder, no_synonyms
 from guildhouse.kernel.searching.search_document import documents_of
@@ -57,8 +60,18 @@ PERSONS = [
 ]
 
 
+TEAM = "team:1"
+OF_THE_TEAM = {"headline": AllBut(lambda row: [f"person:{row.id}"], lambda _row: [TEAM]), "about": lambda _row: [TEAM]}
+# People of whom a team says something, also to whom of them is on it, and something that it does not say to them.
+JUDGED = noun_of(replace(PEOPLE.resource, shapes=replace(PEOPLE.resource.shapes, audience=OF_THE_TEAM)))
+JUDGEMENTS = [
+    record(1, noun=JUDGED, name="Ada", headline="Registered nurse", about="A night of machine learning"),
+    record(2, noun=JUDGED, name="Nurse Ben", headline="Night", about="Data"),
+]
+
+
 def indexed(noun: Noun, rows: Rows) -> SearchIndex:
-    index = SearchIndex(SCHEMA.schemas[noun.name])
+    index = SearchIndex(NounSchema(noun))
     index.claim()
     index.write((), [each for row in rows for each in documents_of(noun, row)])
     index.commit(Stand("", 0, READY))
@@ -67,7 +80,7 @@ def indexed(noun: Noun, rows: Rows) -> SearchIndex:
 
 def found(query: str, *scopes: str, rows: Rows = ROWS) -> list[int]:
     wording = wording_of(parse_asked(JOBS.resource, query))
-    held = scopes or ("public",)
+    held = set(scopes or ("public",))
     return [UUID(each["id"]).int for each in rows if RowWords(JOBS, each).are_found_by(wording, held)]
 
 
@@ -112,8 +125,26 @@ def test_no_chinese_phrase_or_word_does_so_either() -> None:
 def test_what_may_not_be_seen_of_a_row_does_not_find_it() -> None:
     wording = wording_of(parse_asked(PEOPLE.resource, "learning"))
     words = RowWords(PEOPLE, PERSONS[1])
-    assert words.are_found_by(wording, ("public", f"person:{PERSONS[1]['id']}"))
-    assert not words.are_found_by(wording, ("public", "members"))
+    assert words.are_found_by(wording, {"public", f"person:{PERSONS[1]['id']}"})
+    assert not words.are_found_by(wording, {"public", "members"})
+
+
+def test_what_is_said_of_somebody_on_the_team_is_found_by_the_others_of_it() -> None:
+    ada, ben = (f"person:{each['id']}" for each in JUDGEMENTS)
+    assert JUDGED.excepting == ("eyes",)
+    for query, holding in (("registered", {ben}), ("learning", {ada, ben}), ("registered learning", {ben})):
+        wording = wording_of(parse_asked(JUDGED.resource, query))
+        for person in (ada, ben):
+            held, words = {"public", TEAM, person}, RowWords(JUDGED, JUDGEMENTS[0])
+            assert words.are_found_by(wording, held) == (person in holding)
+            hits, _ = INDEXES["judged"].search(found_in_sight(INDEXES["judged"], held, having_words(query)), 10)
+            assert [hit.number for hit in hits] == ([1] if person in holding else [])
+        assert words.are_found_by(wording) and not words.are_found_by(wording, {"public"})
+
+
+def having_words(query: str) -> Sequence[Clause]:
+    """The documents that have all the words."""
+    return list(QueryBuilder(INDEXES["judged"]).words(parse_asked(JUDGED.resource, query), any_word=False))
 
 
 @pytest.mark.parametrize(
@@ -135,8 +166,14 @@ WORDS = (
     "it", "的", "remote", "part", "time", "part-time", "-remote", '"part time"', "兼職", "-兼職",
 )  # fmt: skip
 OF_JOBS = [*ROWS, *({**each, "id": str(UUID(int=n))} for n, each in enumerate(PARTED, 10))]
-INDEXES = {noun.name: indexed(noun, rows) for noun, rows in ((JOBS, OF_JOBS), (PEOPLE, PERSONS))}
-HOLDINGS = (("public",), ("person:1",), ("public", "members", f"person:{PERSONS[1]['id']}"))
+HELD_AGAINST = {"jobs": (JOBS, OF_JOBS), "people": (PEOPLE, PERSONS), "judged": (JUDGED, JUDGEMENTS)}
+INDEXES = {name: indexed(noun, rows) for name, (noun, rows) in HELD_AGAINST.items()}
+HOLDINGS = (
+    ("public",),
+    ("person:1",),
+    ("public", "members", f"person:{PERSONS[1]['id']}"),
+    ("public", TEAM, f"person:{JUDGEMENTS[0]['id']}"),
+)
 
 
 @settings(deadline=None, max_examples=300)
@@ -146,13 +183,13 @@ HOLDINGS = (("public",), ("person:1",), ("public", "members", f"person:{PERSONS[
     st.sampled_from(HOLDINGS),
 )
 def test_rows_say_what_an_index_of_them_would(words: list[str], synonyms: Synonyms, scopes: tuple[str, ...]) -> None:
-    for noun, rows in ((JOBS, OF_JOBS), (PEOPLE, PERSONS)):
+    for name, (noun, rows) in HELD_AGAINST.items():
         try:
             asked = parse_asked(noun.resource, " ".join(words))
         except NothingToSearch:
             return
         wording = wording_of(asked, synonyms)
-        said = {each["id"] for each in rows if RowWords(noun, each).are_found_by(wording, scopes)}
-        index = INDEXES[noun.name]
+        said = {each["id"] for each in rows if RowWords(noun, each).are_found_by(wording, set(scopes))}
+        index = INDEXES[name]
         hits, _ = index.search(Strict(index, synonyms).counted(asked, scopes, (), any_word=False), 100)
         assert said == {hit.row_id for hit in hits}
