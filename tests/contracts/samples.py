@@ -14,7 +14,10 @@ from tests.cast import Caller, Cast
 
 @dataclass
 class Sample:
-    """A row, who owns it, and who must not see it. `create` is a body for one more, `patch` a change the owner may make."""
+    """A row, who owns it, and who must not see it. `create` is a body for one more, `patch` a change the owner may make.
+
+    `batcher` writes many at once, where that is not for everybody who may write one.
+    """
 
     owner: Caller
     row: dict[str, Any]
@@ -22,6 +25,7 @@ class Sample:
     create: Callable[[int], dict[str, Any]] | None = None
     patch: dict[str, Any] = field(default_factory=dict)
     removable: bool = True
+    batcher: Caller | None = None
 
 
 Make = Callable[[Cast], Awaitable[Sample]]
@@ -111,7 +115,11 @@ async def backup(cast: Cast) -> Sample:
 async def organization(cast: Cast) -> Sample:
     body = {"name": "Analytical Engines", "kind": "employer"}
     row = await cast.ada.made("/v1/organizations", body)
-    return Sample(cast.ada, row, cast.cleo, lambda n: {"name": f"Guild {n}", "kind": "guild"}, {"city": "Tainan"})
+
+    def create(n: int) -> dict[str, Any]:
+        return {"name": f"Guild {n}", "kind": "guild"}
+
+    return Sample(cast.ada, row, cast.cleo, create, {"city": "Tainan"}, batcher=cast.otto)
 
 
 async def approved(cast: Cast) -> dict[str, Any]:

@@ -184,7 +184,7 @@ class Profile:
             self.filled.append(0)
             self.seen.append({})
         for place, cell in enumerate(row.cells):
-            if cell not in ("", None) and not holds_nul(cell):
+            if cell not in ("", None, []) and not holds_nul(cell):
                 self.filled[place] += 1
                 if len(self.seen[place]) < 200:
                     self.seen[place].setdefault(str(cell)[:200], cell if not isinstance(cell, str) else cell[:200])

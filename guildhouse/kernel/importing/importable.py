@@ -107,7 +107,9 @@ def without_none(hint: Any) -> Any:
 
 
 def read_text(cell: Any, _hints: Hints) -> str:
-    """Text, as it is; a number as its digits."""
+    """Text, as it is; a number as its digits, a list of one text as that."""
+    if isinstance(cell, list) and len(cell) == 1 and isinstance(cell[0], str):
+        cell = cell[0]
     if isinstance(cell, list | dict):
         return orjson.dumps(cell).decode()
     return values.text_of(str(cell)).strip()
@@ -129,8 +131,8 @@ def read_phone(cell: Any, hints: Hints) -> str:
 
 
 def read_url(cell: Any, hints: Hints) -> str:
-    """An address of the web; people leave its beginning out."""
-    said = read_line(cell, hints)
+    """An address of the web, of several the first; people leave its beginning out."""
+    said = read_line(cell[0] if isinstance(cell, list) and cell else cell, hints)
     return f"https://{said}" if BARE_ADDRESS.fullmatch(said) else said
 
 
@@ -252,6 +254,8 @@ class Assigned:
 
     def value_of(self, cell: Any) -> Any:
         """The value of a cell, None where it means nothing. Raises `Unclear`."""
+        if cell == [] and self.field.kind != "list":
+            return None
         if not isinstance(cell, str) or len(cell) > LONGEST_MET:
             return self.field.read(cell, self.hints)
         if cell not in self.met:

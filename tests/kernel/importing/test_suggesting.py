@@ -126,3 +126,12 @@ def test_no_header_breaks_the_suggestion_and_no_column_or_field_comes_twice(
     found = suggest(JOBS, [{"column": n, "name": name, "values": values} for n, name in enumerate(names)])
     assert len({each["field"] for each in found}) == len(found) == len({each["column"] for each in found})
     assert all(each["field"] in fields_of(JOBS) for each in found)
+
+
+def test_of_two_columns_for_one_field_it_is_the_one_that_can_be_read() -> None:
+    organizations = HOUSE.resources["organizations"]
+    codes = {"country": ["Chile", "Kosova"], "alpha_two_code": ["CL", "XK"]}
+    found = [{"column": n, "name": name, "values": values} for n, (name, values) in enumerate(codes.items())]
+    assert [(each["column"], each["field"]) for each in suggest(organizations, found)] == [(1, "country")]
+    found[0]["values"] = ["Chile", "Kosovo"]
+    assert [(each["column"], each["field"]) for each in suggest(organizations, found)] == [(0, "country")]
