@@ -132,7 +132,7 @@ async def derive(ctx: Context, before: Organization | None, after: Organization)
     slug = after.slug or slug_of(after.name) or after.id
     if before is not None or after.values()["founder_id"]:
         return {"slug": slug}
-    return {"founder_id": NOBODY, "status": "approved", "slug": after.slug or await free_slug(ctx, slug, after.id)}
+    return {"founder_id": NOBODY, "status": "approved", "slug": await own_slug(ctx, slug, after)}
 
 
 TAKEN = select(Organization.slug).where(
@@ -140,18 +140,20 @@ TAKEN = select(Organization.slug).where(
 )
 
 
-async def free_slug(ctx: Context, slug: str, row_id: str) -> str:
-    """The slug, with the first number behind it that is free: lists have several of a name. After many, the id.
+async def own_slug(ctx: Context, slug: str, row: Organization) -> str:
+    """The slug that was chosen; else the name's, with the first number behind it that is free: lists have several of a name.
+    After many, the id.
 
     What the rows before have got is remembered, so that a batch need not be written for it; the index guards the rest.
     """
-    numbered = [slug, *(f"{slug[:76]}-{n}" for n in range(2, NAMESAKES + 1))]
-    records = await fetch(await ctx.asking(guarded=True), TAKEN, slugs=numbered)
     given: set[str] = ctx.memo.setdefault("slugs given", set())
-    taken = {each["slug"] for each in records} | given
-    free = next((each for each in numbered if each not in taken), row_id)
-    given.add(free)
-    return free
+    if not row.slug:
+        numbered = [slug, *(f"{slug[:76].rstrip('-')}-{n}" for n in range(2, NAMESAKES + 1))]
+        records = await fetch(await ctx.asking(guarded=True), TAKEN, slugs=numbered)
+        taken = {each["slug"] for each in records} | given
+        slug = next((each for each in numbered if each not in taken), row.id)
+    given.add(slug)
+    return slug
 
 
 def slug_of(name: str) -> str:

@@ -78,6 +78,17 @@ async def test_namesakes_get_the_next_free_number_in_one_batch_and_in_the_next(c
     assert refusal(await cast.cleo.post("/v1/organizations", {"name": "City College"})) == (409, "already-exists")
 
 
+async def test_a_slug_that_was_chosen_is_not_given_to_a_namesake_in_the_same_batch(cast: Cast) -> None:
+    chosen = {"name": "The City College", "slug": "city-college"}
+    ops = [
+        {"op": "create", "data": each}
+        for each in (chosen, {"name": "City College"}, {"name": f"{'y' * 75} & {'z' * 9}"})
+    ]
+    batch = (await cast.otto.post("/v1/organizations:batch", {"ops": [*ops, ops[2]]})).json()
+    made = [(await cast.otto.get(f"/v1/organizations/{each['id']}")).json()["slug"] for each in batch["results"]]
+    assert made == ["city-college", "city-college-2", f"{'y' * 75}-zzzz", f"{'y' * 75}-2"]
+
+
 async def test_a_long_name_keeps_room_for_its_number_and_after_many_the_id_serves(cast: Cast) -> None:
     made = await listed(cast.otto, *["x" * 100] * (NAMESAKES + 1))
     assert [each["slug"] for each in made[:2]] == ["x" * 80, "x" * 76 + "-2"]
