@@ -18,11 +18,13 @@ from guildhouse.kernel.importing.references import parts_of
 from guildhouse.kernel.importing.values import Hints, Unclear
 from guildhouse.kernel.may import nobody
 from guildhouse.kernel.resource import Resource
+from guildhouse.kernel.shapes import secrets_of
 
 ID = "id"
 PAY = "pay"
 LONGEST_MET, MOST_MET = 60, 5000
 BARE_ADDRESS = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,24}(?:[/?#]\S*)?", re.IGNORECASE)
+SEVERAL = re.compile(r"[\s,;|、；]+(?=https?://)", re.IGNORECASE)  # between addresses in one cell
 # What people and spreadsheets write where there is nothing: no text that means it, but no value of any other kind.
 NOTHING = frozenset(
     (
@@ -66,12 +68,13 @@ def is_importable(resource: Resource[Any]) -> bool:
 @cache
 def fields_of(resource: Resource[Any]) -> Mapping[str, ImportField]:
     """The fields that may be sent to create or to change a row, and `id`, which finds one; `pay` where it is declared,
-    and the parts of the keys that name other rows."""
+    and the parts of the keys that name other rows. No secrets: an uploaded file is kept."""
     found = {ID: ImportField(ID, "id", read_text)}
     for shape in (resource.shapes.update, resource.shapes.create):
         if shape is not None:
+            names = shape.model_fields.keys() - secrets_of(shape)
             for name, hint in get_type_hints(shape, include_extras=True).items():
-                if name in shape.model_fields:
+                if name in names:
                     found[name] = field_of(resource, name, hint)
     if resource.carry.pay:
         found[PAY] = ImportField(PAY, "pay", read_pay)
@@ -132,7 +135,7 @@ def read_phone(cell: Any, hints: Hints) -> str:
 
 def read_url(cell: Any, hints: Hints) -> str:
     """An address of the web, of several the first; people leave its beginning out."""
-    said = read_line(cell[0] if isinstance(cell, list) and cell else cell, hints)
+    said = SEVERAL.split(read_line(cell[0] if isinstance(cell, list) and cell else cell, hints))[0]
     return f"https://{said}" if BARE_ADDRESS.fullmatch(said) else said
 
 
