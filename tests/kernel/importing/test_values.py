@@ -341,3 +341,8 @@ def test_no_two_countries_share_a_name() -> None:
     table = orjson.loads(files("guildhouse.kernel.importing").joinpath("countries.json").read_bytes())
     marks = [(country_mark(name), code) for code, names in table.items() for name in {code, *names}]
     assert {mark for mark, code in marks if country_names()[mark] != code} == set()
+
+
+def test_a_percentage_is_asked_to_be_a_number() -> None:
+    assert {asked(number, each) for each in ("85%", "85 %", "-1.5％", "12‰")} == {"percent"}
+    assert {asked(number, each) for each in ("%", "a%", "85%%")} == {"no-number"}
