@@ -80,3 +80,14 @@ async def test_a_list_changes_nobody_but_the_one_who_loads_it(idle: Cast) -> Non
         ("wrong", None), ("change", {"headline": [None, "Countess"]}), ("wrong", None),
     ]  # fmt: skip
     assert [each["code"] for each in (await rows(idle.ada, row))[0]["faults"]] == ["required"]
+
+
+async def test_a_list_of_students_as_handshake_takes_it_is_taken_here(idle: Cast) -> None:
+    table = "email_address,username,first_name,last_name,school_year_name,mobile_number\n"
+    rest = "alma@example.org,S0123,Alma,Montgomery,Junior,+1 555 010 0199\nlin@example.org,S0124,美玲,林,Senior,\n"
+    row = await judged(idle, idle.otto, table + rest, "people", "students.csv")
+    assert row["judged"] == {"create": 2}
+    assert told(await rows(idle.otto, row), "read") == [
+        {"email": "alma@example.org", "name": "Alma Montgomery", "phone": "+1 555 010 0199"},
+        {"email": "lin@example.org", "name": "林美玲"},
+    ]

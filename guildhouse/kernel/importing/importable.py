@@ -299,6 +299,8 @@ def read_row(
         if isinstance(found, amounts.Pay):
             pay = found
         else:
+            if each.field.name in own and each.field.kind == "line":
+                found = values.whole_name(data[each.field.name], found)
             data[each.field.name] = found
             own.add(each.field.name)
     if pay:

@@ -22,7 +22,7 @@ HEADERS: Mapping[str, tuple[str, ...]] = {
     ID: ("guildhouse id",),
     "name": ("full name", "姓名", "名稱", "名字", "全名"),
     "email": ("e-mail", "mail", "email address", "e-mail address", "電子郵件", "電子信箱", "信箱", "邮箱"),
-    "phone": ("telephone", "mobile", "cell", "phone number", "電話", "手機", "聯絡電話", "手机"),
+    "phone": ("telephone", "mobile", "mobile number", "cell", "phone number", "電話", "手機", "聯絡電話", "手机"),
     "website": (
         "homepage",
         "web site",
@@ -64,6 +64,8 @@ HEADERS: Mapping[str, tuple[str, ...]] = {
         "省份",
     ),
     "country": ("nation", "country code", "country iso code", "alpha two code", "alpha 2 code", "國家", "國碼", "国家"),
+    "latitude": ("lat", "緯度", "纬度"),
+    "longitude": ("lng", "lon", "long", "經度", "经度"),
     "skills": ("skill", "required skills", "technologies", "技能", "專長", "技術"),
     "tags": ("tag", "labels", "keywords", "categories", "標籤", "关键词", "關鍵字"),
     "language": ("locale", "語言", "语言"),
@@ -74,6 +76,12 @@ HEADERS: Mapping[str, tuple[str, ...]] = {
     "body": ("note", "comment", "remark", "備註", "附註", "备注"),
     PAY: ("salary", "pay", "compensation", "wage", "salary range", "薪資", "薪水", "待遇", "薪资", "月薪", "年薪"),
 }
+
+# What the two parts of a person's name are called, given and family name, where a row has but one field for both.
+NAMES = (
+    frozenset(map(words_of, ("first name", "given name", "forename", "名", "名字"))),
+    frozenset(map(words_of, ("last name", "surname", "family name", "姓", "姓氏"))),
+)
 
 
 def fingerprint_of(names: Sequence[str]) -> str:
@@ -99,13 +107,25 @@ def suggest(resource: Resource[Any], columns: Sequence[Column]) -> list[dict[str
         told: dict[str, list[Column]] = {}
         for column in columns:
             field = told_by(column) if column["column"] not in placed else None
-            if field and field not in taken:
+            if field and field not in taken and not is_foreign(fields[field], column):
                 told.setdefault(field, []).append(column)
         for field, several in told.items():
             column = min(several, key=partial(unread, fields[field]))
             taken[field] = {"column": column["column"], "field": field, "why": why, **hints_for(fields[field], column)}
             placed.add(column["column"])
-    return sorted(taken.values(), key=lambda each: int(each["column"]))
+    found = sorted(taken.values(), key=lambda each: int(each["column"]))
+    return found if "name" in taken or "first_name" in fields else [*parts_of_name(columns), *found]
+
+
+def parts_of_name(columns: Sequence[Column]) -> list[dict[str, Any]]:
+    """The columns that together are a person's name, the given one first; none, where one of them is missing."""
+    found = [next((each for each in columns if words_of(each["name"]) in names), None) for names in NAMES]
+    return [{"column": each["column"], "field": "name", "why": "name"} for each in found if each and all(found)]
+
+
+def is_foreign(field: ImportField, column: Column) -> bool:
+    """Whether a column has a choice's name and no word of it: a `salary type` may be `Paid`."""
+    return field.kind == "choice" and bool(column["values"]) and unread(field, column) == len(column["values"])
 
 
 def unread(field: ImportField, column: Column) -> int:

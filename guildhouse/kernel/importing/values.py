@@ -103,6 +103,14 @@ def parts(text: str, hints: Hints) -> list[str]:
     return list(dict.fromkeys(each for each in said if each))
 
 
+def whole_name(first: str | None, last: str | None) -> str:
+    """Both names as people write them: a Chinese, Japanese or Korean family name stands first, without a space."""
+    both = [each.strip() for each in (first, last) if each and each.strip()]
+    if both and all(ord(sign) >= 0x2E80 for each in both for sign in each):
+        return "".join(reversed(both))
+    return " ".join(both)
+
+
 Interpret = Callable[[str, Hints], Any]
 
 

@@ -24,6 +24,7 @@ from guildhouse.kernel.importing.values import (
     flag,
     parts,
     text_of,
+    whole_name,
 )
 
 PLAIN = Hints()
@@ -346,3 +347,15 @@ def test_no_two_countries_share_a_name() -> None:
 def test_a_percentage_is_asked_to_be_a_number() -> None:
     assert {asked(number, each) for each in ("85%", "85 %", "-1.5％", "12‰")} == {"percent"}
     assert {asked(number, each) for each in ("%", "a%", "85%%")} == {"no-number"}
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "whole"),
+    [
+        ("Mary", "Somerville", "Mary Somerville"), ("小美", "陳", "陳小美"), ("小美", None, "小美"),
+        (None, "Curie", "Curie"),
+        ("Mei 小美", "Chen", "Mei 小美 Chen"), (None, None, ""), (" Ada ", "", "Ada"), ("", "", ""), ("Ada", "王", "Ada 王"),
+    ],
+)  # fmt: skip
+def test_a_name_in_two_parts_is_written_as_people_write_it(first: str | None, last: str | None, whole: str) -> None:
+    assert whole_name(first, last) == whole
