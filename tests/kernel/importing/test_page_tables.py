@@ -81,6 +81,15 @@ def test_a_workbook_in_xml_is_read_and_its_entities_are_left_alone(tmp_path: Pat
     assert [row.cells for row in found] == [["Call &y;Ben", "2031-01-01T08:00:00Z"], ["", "", "aside"]]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_such_a_workbook_is_known_by_how_it_begins(tmp_path: Path, encoding: str) -> None:
+    plain = "".join(line for line in SHEET.splitlines(keepends=True) if not line.startswith("<!DOCTYPE"))
+    (tmp_path / "list.xls").write_bytes(plain.replace("Call &y;Ben", "打電話").encode(encoding))
+    found: list[SourceRow] = []
+    summary = convert(tmp_path / "list.xls", "list.xls", {}, list, found.append)
+    assert (summary["found"]["format"], found[0].cells[0]) == ("html", "打電話")
+
+
 @given(st.text(alphabet="<>/=\"' atrdhcelbowsnp0123456789&;!-", max_size=300))
 def test_no_page_breaks_its_reader(text: str) -> None:
     reader = Tables()
