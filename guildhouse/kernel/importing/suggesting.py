@@ -107,25 +107,21 @@ def suggest(resource: Resource[Any], columns: Sequence[Column]) -> list[dict[str
         told: dict[str, list[Column]] = {}
         for column in columns:
             field = told_by(column) if column["column"] not in placed else None
-            if field and field not in taken and not is_foreign(fields[field], column):
+            if field and field not in taken:
                 told.setdefault(field, []).append(column)
         for field, several in told.items():
             column = min(several, key=partial(unread, fields[field]))
             taken[field] = {"column": column["column"], "field": field, "why": why, **hints_for(fields[field], column)}
             placed.add(column["column"])
     found = sorted(taken.values(), key=lambda each: int(each["column"]))
-    return found if "name" in taken or "first_name" in fields else [*parts_of_name(columns), *found]
+    in_parts = {"name", "email"} <= fields.keys() and "first_name" not in fields and "name" not in taken
+    return [*parts_of_name(columns), *found] if in_parts else found
 
 
 def parts_of_name(columns: Sequence[Column]) -> list[dict[str, Any]]:
     """The columns that together are a person's name, the given one first; none, where one of them is missing."""
     found = [next((each for each in columns if words_of(each["name"]) in names), None) for names in NAMES]
     return [{"column": each["column"], "field": "name", "why": "name"} for each in found if each and all(found)]
-
-
-def is_foreign(field: ImportField, column: Column) -> bool:
-    """Whether a column has a choice's name and no word of it: a `salary type` may be `Paid`."""
-    return field.kind == "choice" and bool(column["values"]) and unread(field, column) == len(column["values"])
 
 
 def unread(field: ImportField, column: Column) -> int:

@@ -146,14 +146,15 @@ def test_a_name_in_two_columns_fills_the_one_field_the_given_name_first(names: t
     assert found[plan[0]["column"]]["name"] in ("First Name", "Given name", "名")
     assert suggested(people, names[0], "E-mail") == {"E-mail": "email"}
     assert suggested(people, "Name", *names) == {"Name": "name"}
-    assert "name" not in suggested(CANDIDATES, *names).values()
+    for other in (CANDIDATES, JOBS, HOUSE.resources["organizations"]):
+        assert "name" not in suggested(other, *names).values()
 
 
-def test_a_column_that_has_no_word_of_a_choice_is_not_the_choice() -> None:
-    """As Handshake's lists of jobs have it."""
+def test_of_two_columns_for_a_choice_it_is_the_one_that_has_its_words() -> None:
+    """As Handshake's lists of jobs have them."""
     found = suggested(
         JOBS, **{"Job Title": ["Clerk"], "Employer Name": ["Acme"], "Job Type": ["Job", "On Campus Student Employment"],
-                 "Employment Type": ["Full Time", "Part Time"], "Salary Type": ["Paid", "Unpaid"], "Job ID": ["4711"],
+                 "Employment Type": ["Full Time", "Part Time"], "Job ID": ["4711"],
                  "Apply Start Date": ["2031-01-01"], "Expiration Date": ["2031-02-01 23:59:59 -0500"]},
     )  # fmt: skip
     assert found == {
