@@ -56,7 +56,7 @@ async def test_a_list_of_members_comes_in_with_what_it_says_of_each_but_no_secre
     found = await rows(idle.otto, row)
     assert [[each["code"] for each in each["faults"]] for each in found] == [
         [],
-        ["denied"],
+        ["not-yours"],
         ["string-pattern-mismatch"],
     ]
     row = await told_to(idle, idle.otto, row, "apply")
@@ -71,6 +71,15 @@ async def test_a_list_of_members_comes_in_with_what_it_says_of_each_but_no_secre
     assert password is None
     row = await told_to(idle, idle.otto, row, "take-back")
     assert row["taken_back"] == {"taken_back": 1}
+
+
+async def test_who_is_here_already_can_be_left_alone(idle: Cast) -> None:
+    row = await judged(idle, idle.otto, MEMBERS.format(ada="ada@example.org"), "people", "members.csv")
+    await idle.otto.patch(f"/v1/imports/{row['id']}", {"known": "skip"})
+    assert told(await rows(idle.otto, row), "id")[1] == idle.ada.id
+    row = await told_to(idle, idle.otto, row, "apply")
+    assert row["written"] == {"created": 1, "skipped": 1, "failed": 1}
+    assert (await idle.ada.get(f"/v1/people/{idle.ada.id}")).json()["headline"] is None
 
 
 async def test_a_list_changes_nobody_but_the_one_who_loads_it(idle: Cast) -> None:

@@ -175,7 +175,6 @@ async def test_a_list_changes_what_it_names_by_the_slug_but_not_what_has_an_owne
     await listed(idle.otto, "Universität Wien")
     table = "slug,name,city\nuniversitat-wien,Universität Wien,Wien\nanalytical-engines,Analytical Engines,Paris\n"
     row = await judged(idle, idle.otto, table, "organizations", "list.csv")
-    assert told(await rows(idle.otto, row), "verdict", "diff") == [
-        ("change", {"city": [None, "Wien"]}),
-        ("wrong", None),
-    ]
+    found = await rows(idle.otto, row)
+    assert told(found, "verdict", "diff") == [("change", {"city": [None, "Wien"]}), ("wrong", None)]
+    assert [each["code"] for each in found[1]["faults"]] == ["not-yours"]

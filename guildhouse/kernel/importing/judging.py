@@ -21,14 +21,14 @@ from guildhouse.kernel.actor import HOUSE, Actor
 from guildhouse.kernel.bulk_writing import Judged, Op, Outcome, Rehearsal
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import Note
-from guildhouse.kernel.errors import Denied, Fault, Invalid, Problem
+from guildhouse.kernel.errors import Denied, Fault, Invalid, Problem, invalid
 from guildhouse.kernel.files import Files
 from guildhouse.kernel.ids import as_id
 from guildhouse.kernel.importing import likeness, own_format
 from guildhouse.kernel.importing.import_ import Import, imports, is_own
 from guildhouse.kernel.importing.importable import ID, Assigned, fields_of, read_row
 from guildhouse.kernel.importing.likeness import alike
-from guildhouse.kernel.importing.references import resolve
+from guildhouse.kernel.importing.references import resolve, rows_named
 from guildhouse.kernel.importing.uniqueness import said_once, taken
 from guildhouse.kernel.importing.unpacking import CHUNK_ROWS, rows_of
 from guildhouse.kernel.importing.values import Hints
@@ -159,7 +159,23 @@ async def judge_lines(ctx: Context, resource: Resource[Any], lines: Sequence[Lin
     here = await taken(ctx, resource, {n: said for n, said in once.items() if n in new})
     for n, (match, why) in {**(await alike(ctx, resource, new)), **here}.items():
         verdicts[n - lines[0].n] = {"v": "duplicate", "id": match, "why": list(why)}
-    return [verdict or other_verdict(outcome) for verdict, outcome in zip(verdicts, outcomes, strict=True)], once
+    verdicts = [verdict or other_verdict(outcome) for verdict, outcome in zip(verdicts, outcomes, strict=True)]
+    denied = [line for line, outcome in zip(lines, outcomes, strict=True) if isinstance(outcome.problem, Denied)]
+    for n, row_id in (await known_by_key(ctx, resource, denied)).items():
+        verdicts[n - lines[0].n] = {"v": "wrong", "id": row_id, "faults": faults_of(not_yours())}
+    return verdicts, once
+
+
+async def known_by_key(ctx: Context, resource: Resource[Any], lines: Sequence[Line]) -> dict[int, str]:
+    """The rows in sight that these lines name by the whole key."""
+    keys = {line.n: key for line in lines if (key := bulk.key_of(resource, line.data))}
+    found = await rows_named(ctx, resource, set(keys.values())) if keys else {}
+    return {n: ids[0] for n, key in keys.items() if (ids := found[key])}
+
+
+def not_yours() -> Invalid:
+    """What is wrong with a row that is known here and not the actor's to change. It can be left as it is."""
+    return invalid("", "not-yours", "this is here already, and not yours to change: `known: skip` leaves it alone")
 
 
 def check_may(row: Import, resource: Resource[Any], actor: Actor) -> None:
