@@ -174,8 +174,7 @@ def wish(row: Import, n: int, verdict: Verdict, met: Mapping[int, str]) -> str:
     if verdict["v"] == "duplicate" or n in met:
         policy = decision or row.duplicates
         return {"ask": "duplicate", "skip": "skipped"}.get(policy, policy)
-    known = verdict["v"] == "change" or (verdict["v"] == "wrong" and "id" in verdict)
-    if known and row.known == "skip" and decision != "change":
+    if (verdict["v"] == "change" or "here" in verdict) and row.known == "skip" and decision != "change":
         return "skipped"
     return "write"
 

@@ -161,16 +161,16 @@ async def judge_lines(ctx: Context, resource: Resource[Any], lines: Sequence[Lin
         verdicts[n - lines[0].n] = {"v": "duplicate", "id": match, "why": list(why)}
     verdicts = [verdict or other_verdict(outcome) for verdict, outcome in zip(verdicts, outcomes, strict=True)]
     denied = [line for line, outcome in zip(lines, outcomes, strict=True) if isinstance(outcome.problem, Denied)]
-    for n, row_id in (await known_by_key(ctx, resource, denied)).items():
-        verdicts[n - lines[0].n] = {"v": "wrong", "id": row_id, "faults": faults_of(not_yours())}
+    for n in await known_by_key(ctx, resource, denied):
+        verdicts[n - lines[0].n] = {"v": "wrong", "here": True, "faults": faults_of(not_yours())}
     return verdicts, once
 
 
-async def known_by_key(ctx: Context, resource: Resource[Any], lines: Sequence[Line]) -> dict[int, str]:
-    """The rows in sight that these lines name by the whole key."""
+async def known_by_key(ctx: Context, resource: Resource[Any], lines: Sequence[Line]) -> list[int]:
+    """Which of these lines name a row in sight by the whole key. Not which row: an e-mail address may be for other eyes."""
     keys = {line.n: key for line in lines if (key := bulk.key_of(resource, line.data))}
     found = await rows_named(ctx, resource, set(keys.values())) if keys else {}
-    return {n: ids[0] for n, key in keys.items() if (ids := found[key])}
+    return [n for n, key in keys.items() if found[key]]
 
 
 def not_yours() -> Invalid:
