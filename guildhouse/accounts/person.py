@@ -110,12 +110,23 @@ class Read(ReadShape):
 
 
 class Create(Shape):
-    """Register. The first sign-in follows with the same e-mail address and password."""
+    """Register. The first sign-in follows with the same e-mail address and password.
+
+    Without `password`, who holds `people.admin` brings others in, one or a whole list. They are listed for nobody until they
+    have chosen a password by a link (`/welcome`), and say so.
+    """
 
     email: Email = Field(examples=["ada@example.org"])
     name: Line = Field(examples=["Ada Byron"])
-    password: Password = Field(examples=["correct horse battery staple"])
+    password: Password | None = Field(default=None, examples=["correct horse battery staple"], json_schema_extra=SECRET)
     language: Literal["en", "zh-TW"] = "en"
+    headline: Line | None = None
+    about: Prose | None = None
+    phone: Line | None = None
+    city: Line | None = None
+    country: Country | None = None
+    website: Url | None = None
+    skills: list[Tag] = Field(default_factory=list, max_length=100)
 
 
 class Update(Shape):
@@ -174,14 +185,25 @@ def found_in(row: Person) -> Mapping[str, Any]:
 WORDS = Words(read=("headline", "about", "skills"), found=("found_skills",), find=found_in)
 
 
-async def derive(_ctx: Context, before: Person | None, after: Person) -> Mapping[str, Any]:
-    """What is found in the words of a profile; a new person's password is kept as its hash only."""
+async def derive(ctx: Context, before: Person | None, after: Person) -> Mapping[str, Any]:
+    """What is found in the words of a profile; a new person's password is kept as its hash only.
+
+    Who is brought in by others has no password, and is listed when they say so themselves.
+    """
     found = await WORDS.derived(before, after)
     if before is not None:
         return found
     password = after.values().get("password")
     hashed = await hash_password(password) if password else after.values().get("password_hash")
-    return {**found, "password_hash": hashed, "skills": after.skills or [], "audience": after.audience or {}}
+    brought_in = hashed is None and ctx.actor.id is not None
+    fresh = {"skills": after.skills or [], "audience": after.audience or {}, "listed": after.listed and not brought_in}
+    return {**found, **fresh, "password_hash": hashed}
+
+
+def chooses_a_password(ctx: Context, before: Person | None, after: Person) -> None:
+    """Who registers chooses a password; only those whom an admin brings in choose theirs later."""
+    if before is None and after.password_hash is None and not ctx.actor.can("people.admin"):
+        raise invalid("/password", "required", "this field must have a value")
 
 
 def audience_names_fields(_ctx: Context, _before: Person | None, after: Person) -> None:
@@ -235,7 +257,7 @@ people = Resource(
     ),
     scopes=lambda row: [scope("person", row.id), "moderators", *([MEMBERS] if row.listed else [])],
     may=May(create=anyone, change=is_self, remove=is_self | holds("people.admin"), history=is_self | moderates),
-    rules=(audience_names_fields, an_admin_stays),
+    rules=(chooses_a_password, audience_names_fields, an_admin_stays),
     stages=STAGES,
     find=Find(
         filter=("name", "role", "status"),
@@ -250,6 +272,21 @@ people = Resource(
     carry=Carry(
         key=("email",),
         columns=("email", "name", "language"),
+        headers={
+            "website": (
+                "links",
+                "link",
+                "portfolio",
+                "profile",
+                "profile url",
+                "linkedin",
+                "連結",
+                "個人連結",
+                "作品集",
+            ),
+            "headline": ("job title", "title", "position", "occupation", "職稱", "頭銜"),
+            "about": ("bio", "biography", "introduction", "自我介紹"),
+        },
         shapes=("guildhouse.accounts.resumes:JSON_RESUME", "guildhouse.accounts.resumes:LINKEDIN_PROFILE"),
     ),
 )

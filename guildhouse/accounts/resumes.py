@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from guildhouse.kernel.importing.documents import ForeignShape
+from guildhouse.kernel.importing.values import whole_name
 
 Record = dict[str, Any]
 MOST_SKILLS = 100
@@ -146,14 +147,6 @@ def table_rows(document: Any, name: str, *columns: str) -> list[Entry]:
         ([row.get(each) for each in columns], [row[each] for each in BELOW if row.get(each)])
         for row in table(document, name)
     ]
-
-
-def whole_name(first: str, last: str) -> str:
-    """Both names as people write them: a Chinese family name stands first, without a space."""
-    both = [each for each in (first.strip(), last.strip()) if each]
-    if both and all(ord(sign) >= 0x2E80 for each in both for sign in each):
-        return "".join(reversed(both))
-    return " ".join(both)
 
 
 JSON_RESUME = ForeignShape("json-resume", is_json_resume, json_resume_profile)

@@ -15,6 +15,7 @@ from guildhouse.accounts.person import Email
 from guildhouse.jobs.job import Tags
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.errors import invalid
+from guildhouse.kernel.importing.values import whole_name
 from guildhouse.kernel.resource import Carry, Find, Log, May, Resource, Shapes
 from guildhouse.kernel.row import Row
 from guildhouse.kernel.scopes import AllBut, scope
@@ -148,18 +149,10 @@ async def derive(_ctx: Context, before: Candidate | None, after: Candidate) -> M
     if before is not None:
         return {}
     given = after.values()
-    name = given.get("name") or whole_name(given.get("first_name"), given.get("last_name"))
+    name = given.get("name") or whole_name(given.get("first_name"), given.get("last_name"))[:200]
     if not name:
         raise invalid("/name", "required", "write a name, or first_name and last_name")
     return {"name": name}
-
-
-def whole_name(first: str | None, last: str | None) -> str:
-    """Both names as people write them: a Chinese, Japanese or Korean family name stands first, without a space."""
-    parts = [part for part in (first, last) if part]
-    if parts and all(ord(sign) >= 0x2E80 for part in parts for sign in part):
-        return "".join(reversed(parts))
-    return " ".join(parts)[:200]
 
 
 def whose_account(row: Candidate) -> Sequence[str]:

@@ -136,6 +136,29 @@ class WritingBehind:
         self.refused += await write_judged(self._ctx, self._resource, some, self._outcomes, self._verb)
 
 
+class Rehearsal(WritingBehind):
+    """Rows that are judged and not to be written: they are, as soon as a rule asks for them, and all of it is undone."""
+
+    async def __aenter__(self) -> "Rehearsal":
+        await self._ctx.connection.execute("SAVEPOINT rehearsal")
+        await super().__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._judged.clear()
+        await super().__aexit__(kind, error, trace)
+        if kind is None:
+            await self._ctx.connection.execute("ROLLBACK TO SAVEPOINT rehearsal; RELEASE SAVEPOINT rehearsal")
+        self._ctx.written.clear()
+        self._ctx.xid = None
+
+    async def add(self, judged: Judged) -> None:
+        """One more row, which nobody has asked for yet."""
+        self._judged.append(judged)
+
+
 async def write_judged(
     ctx: Context, resource: Resource[Any], judged: Sequence[Judged], outcomes: list[Outcome], verb: str | None = None
 ) -> list[Refused]:

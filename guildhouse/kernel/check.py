@@ -319,11 +319,16 @@ def carried_column_is_unknown(_house: House, resource: Resource[Any]) -> Iterato
 def likeness_is_slow(_house: House, resource: Resource[Any]) -> Iterator[str]:
     """Rows that may be the same twice are looked up without an index. Give the table one on the mark of the first column of
     each group of `carry.alike`, as `kernel/importing/likeness.py` writes it."""
-    there = {str(each).replace('"', "") for index in resource.sql_table.indexes for each in index.expressions}
+    there = {str(getattr(each, "name", None) or each).replace('"', "") for each in leading(resource.sql_table)}
     for first in dict.fromkeys(group[0] for group in resource.carry.alike):
         wanted = mark_sql(resource.carry.kinds.get(first, "text"), first)
         if wanted not in there:
             yield f"there is no index on {wanted}"
+
+
+def leading(table: sa.Table) -> Iterator[Any]:
+    """What each index of a table begins with: a column, or an expression."""
+    return (next(iter(index.expressions)) for index in table.indexes)
 
 
 def docstring_is_missing(house: House, resource: Resource[Any]) -> Iterator[str]:

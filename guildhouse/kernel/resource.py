@@ -122,7 +122,7 @@ class Carry:
     key: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     alike: tuple[tuple[str, ...], ...] = ()
-    kinds: Mapping[str, Literal["phone", "link"]] = field(default_factory=dict)
+    kinds: Mapping[str, Literal["exact", "phone", "link"]] = field(default_factory=dict)
     references: Mapping[str, "Resource[Any]"] = field(default_factory=dict)
     headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     words: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)

@@ -22,9 +22,12 @@ from pgqueuer.domain.errors import RetryRequested
 from pgqueuer.domain.models import Job
 
 from guildhouse.config import Config
+from guildhouse.kernel import problems
 from guildhouse.kernel.actor import HOUSE
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import Connection, Note
+from guildhouse.kernel.errors import Problem
+from guildhouse.kernel.i18n import ENGLISH, choose_language
 from guildhouse.kernel.ids import new_id
 from guildhouse.kernel.log.changes import Change
 from guildhouse.kernel.log.readers.reader import Reader
@@ -55,6 +58,16 @@ class Work:
         noted = replace(note or Note(request_id=self.id), caused_by=self.seq)
         async with self.server.database.writing(noted) as connection:
             yield Context(self.server.house, connection, HOUSE, noted)
+
+    async def told(self, problem: Problem | None, person_id: str) -> dict[str, Any] | None:
+        """The body of a problem, in the language of whoever it is told; in ours, where they are not let in any more."""
+        if problem is None:
+            return None
+        try:
+            language = choose_language(None, (await self.server.actor_of(person_id, None)).language)
+        except Problem:
+            language = ENGLISH
+        return problems.body_of(problem, language, self.id)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from guildhouse.kernel.resource import Find, Keep, May, Resource, Shapes, Verb
 from guildhouse.kernel.row import Row
 from guildhouse.kernel.scopes import scope
 from guildhouse.kernel.shapes import Id, ReadShape, Shape
-from guildhouse.organizations.organization import Organization, approves, organizations
+from guildhouse.organizations.organization import NOBODY, Organization, approves, organizations
 from guildhouse.organizations.teams import in_organization, members, owners, scopes_of_role
 
 Role = Literal["viewer", "interviewer", "recruiter", "owner"]
@@ -148,7 +148,10 @@ async def assign_role(ctx: Context, row: Membership, body: NewMembershipRole) ->
 
 
 async def appoint_owner(ctx: Context, row: Organization, body: NewOwner) -> Organization:
-    """Make somebody the owner of an organization that has none who can act, as when the last one's account is gone."""
+    """Make somebody the owner of an organization that has none who can act, as when the last one's account is gone.
+
+    What came in from a list is theirs from then on as if they had founded it.
+    """
     await ctx.find(organizations, row.id, lock=True)
     if await ctx.value(OTHER_OWNERS, organization_id=row.id, own=None):
         raise OwnerStands
@@ -160,6 +163,8 @@ async def appoint_owner(ctx: Context, row: Organization, body: NewOwner) -> Orga
         await store.change(ctx, memberships, Membership.of(found[0]), {"role": "owner"}, verb="role_assigned")
     else:
         await store.create(ctx, memberships, {**place, "role": "owner"}, verb="joined")
+    if row.founder_id == NOBODY:
+        return await store.change(ctx, organizations, row, {"founder_id": person.id}, verb="taken_over")
     return row
 
 

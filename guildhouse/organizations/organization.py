@@ -1,4 +1,8 @@
-"""Organizations: who offers work or stands behind people. One is founded by a person and approved by a moderator."""
+"""Organizations: who offers work or stands behind people. One is founded by a person and approved by a moderator.
+
+Many can be brought in from a list by those who approve. Nobody has founded these, and nobody acts for them until an owner is
+appointed; until then, those who approve keep their entries in order.
+"""
 
 import re
 import unicodedata
@@ -6,12 +10,13 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
-from sqlalchemy import CheckConstraint, Index, Uuid
+from sqlalchemy import ARRAY, CheckConstraint, Index, Text, Uuid, any_, bindparam, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from guildhouse.kernel import store
 from guildhouse.kernel.context import Context
-from guildhouse.kernel.may import anyone, holds, nobody, value_in
+from guildhouse.kernel.db import fetch
+from guildhouse.kernel.may import Predicate, anyone, holds, value_in
 from guildhouse.kernel.resource import Carry, Find, Keep, May, Resource, Shapes, Verb
 from guildhouse.kernel.row import Row
 from guildhouse.kernel.scopes import PUBLIC
@@ -21,6 +26,10 @@ from guildhouse.organizations.teams import in_organization, members
 
 Kind = Literal["employer", "school", "union", "guild", "city", "other"]
 Slug = Annotated[str, StringConstraints(max_length=80, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+
+# Who has founded what came in from a list (RFC 9562: the id that says there is none).
+NOBODY = "00000000-0000-0000-0000-000000000000"
+NAMESAKES = 50  # organizations of one name that get a slug of that name
 
 LinkedInId = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,18}$")]
 
@@ -61,7 +70,10 @@ class Organization(Row):
 
 
 class Read(ReadShape):
-    """An organization. `status_reason`, why it was rejected or suspended, is for its members and the moderators."""
+    """An organization. `status_reason`, why it was rejected or suspended, is for its members and the moderators.
+
+    `founder_id` is 00000000-0000-0000-0000-000000000000 while it stands in a list only and nobody acts for it.
+    """
 
     name: str
     slug: str
@@ -80,7 +92,8 @@ class Read(ReadShape):
 class Create(Shape):
     """Found an organization. `slug` names it in addresses; without one it is made from the name.
 
-    `linkedin_id` is the number in the address of its LinkedIn page as the page's admins see it.
+    `linkedin_id` is the number in the address of its LinkedIn page as the page's admins see it. In a batch, or from a file,
+    those who approve organizations bring in many, which nobody has founded: they are approved.
     """
 
     name: Line = Field(examples=["Analytical Engines"])
@@ -114,9 +127,33 @@ class StatusReason(Shape):
     reason: Line = Field(examples=["We could not reach anybody at this address."])
 
 
-async def derive(_ctx: Context, _before: Organization | None, after: Organization) -> Mapping[str, Any]:
+async def derive(ctx: Context, before: Organization | None, after: Organization) -> Mapping[str, Any]:
     """Every organization has a slug; a name that has no Latin letters in it gives way to the id."""
-    return {"slug": after.slug or slug_of(after.name) or after.id}
+    slug = after.slug or slug_of(after.name) or after.id
+    if before is not None or after.values()["founder_id"]:
+        return {"slug": slug}
+    return {"founder_id": NOBODY, "status": "approved", "slug": await own_slug(ctx, slug, after)}
+
+
+TAKEN = select(Organization.slug).where(
+    Organization.slug == any_(bindparam("slugs", type_=ARRAY(Text))), Organization.deleted_at.is_(None)
+)
+
+
+async def own_slug(ctx: Context, slug: str, row: Organization) -> str:
+    """The slug that was chosen; else the name's, with the first number behind it that is free: lists have several of a name.
+    After many, the id.
+
+    What the rows before have got is remembered, so that a batch need not be written for it; the index guards the rest.
+    """
+    given: set[str] = ctx.memo.setdefault("slugs given", set())
+    if not row.slug:
+        numbered = [slug, *(f"{slug[:76].rstrip('-')}-{n}" for n in range(2, NAMESAKES + 1))]
+        records = await fetch(await ctx.asking(guarded=True), TAKEN, slugs=numbered)
+        taken = {each["slug"] for each in records} | given
+        slug = next((each for each in numbered if each not in taken), row.id)
+    given.add(slug)
+    return slug
 
 
 def slug_of(name: str) -> str:
@@ -133,10 +170,12 @@ def seen_by(row: Organization) -> Iterable[str]:
 is_member = in_organization("members", "id")
 is_owner = in_organization("owners", "id")
 approves = holds("organizations.approve")
+is_in_lists_only = Predicate("nobody has founded it", lambda _actor, row: row.founder_id == NOBODY)
+keeps = is_owner | (approves & is_in_lists_only)
 
 STAGES = Stages(
     "status",
-    initial=("pending",),
+    initial=("pending", "approved"),
     moves={
         "pending": {"approved": approves, "rejected": approves},
         "approved": {"suspended": approves},
@@ -145,16 +184,43 @@ STAGES = Stages(
     },
 )
 
+# What people call these columns and kinds in their lists.
+HEADERS = {
+    "name": (
+        "organization",
+        "organisation",
+        "company",
+        "employer",
+        "school",
+        "university",
+        "institution",
+        "公司",
+        "學校",
+        "單位",
+        "機構",
+    ),
+    "linkedin_id": ("linkedin company id", "linkedin", "領英公司編號", "LinkedIn 公司編號"),
+}
+KINDS = {
+    "employer": ("company", "business", "firm", "公司", "企業", "企业", "雇主"),
+    "school": ("university", "college", "institute", "academy", "學校", "学校", "大學", "大学"),
+    "union": ("trade union", "labor union", "工會", "工会"),
+    "guild": ("association", "society", "公會", "協會", "协会"),
+    "city": ("municipality", "town", "城市", "縣市"),
+    "other": ("其他",),
+}
+
 organizations = Resource(
     table=Organization,
     shapes=Shapes(
         read=Read,
+        create=Create,
         update=Update,
         derive=derive,
         audience={"status_reason": lambda row: [members(row.id), "moderators"]},
     ),
     scopes=seen_by,
-    may=May(read=anyone, create=nobody, change=is_owner, remove=is_owner, history=is_member | approves),
+    may=May(read=anyone, create=approves, change=keeps, remove=keeps, history=is_member | approves),
     stages=STAGES,
     find=Find(
         filter=("name", "slug", "kind", "status", "city", "region", "country"),
@@ -165,7 +231,10 @@ organizations = Resource(
     carry=Carry(
         key=("slug",),
         columns=("slug", "name", "kind", "website", "description", "city", "region", "country", "linkedin_id"),
-        headers={"linkedin_id": ("linkedin company id", "linkedin", "領英公司編號", "LinkedIn 公司編號")},
+        alike=(("name", "country"),),
+        kinds={"name": "exact"},
+        headers=HEADERS,
+        words={"kind": KINDS},
     ),
     keep=Keep(shelve=True),
 )

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from guildhouse.accounts.resumes import json_resume_profile, linkedin_profile, whole_name
+from guildhouse.accounts.resumes import json_resume_profile, linkedin_profile
 from tests.cast import Cast
 from tests.kernel.importing.intake import judged, rows, told_to
 
@@ -80,14 +80,6 @@ def test_what_else_a_linkedin_export_tells_of_a_person_is_kept() -> None:
         "about": "Work\n- Cook, Acme, Tainan\n  Soup\n\nCertificates\n- Food safety, City\n\nLanguages\n- English, Native"
         "\n\nhttps://b.example",
     }  # fmt: skip
-
-
-@pytest.mark.parametrize(("first", "last", "whole"), [
-    ("Ada", "Byron", "Ada Byron"), ("小明", "王", "王小明"), ("Ada", "王", "Ada 王"), ("", "Byron", "Byron"),
-    (" Ada ", "", "Ada"), ("", "", ""),
-])  # fmt: skip
-def test_a_name_in_two_parts_is_written_as_people_write_it(first: str, last: str, whole: str) -> None:
-    assert whole_name(first, last) == whole
 
 
 @pytest.mark.parametrize(

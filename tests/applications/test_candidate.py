@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from guildhouse.applications.candidate import whole_name
 from tests.applications.hiring_scenes import Opening, at, opening
 from tests.cast import Cast
 from tests.jobs.openings import posted, tracked
@@ -24,18 +23,6 @@ async def applied(scene: Opening, candidate: Body, **values: Any) -> Body:
     """An application of a candidate for the open job, by Ben."""
     body = {"candidate_id": candidate["id"], "job_id": scene.job["id"]}
     return await scene.cast.ben.made("/v1/applications", body | values)
-
-
-@pytest.mark.parametrize(
-    ("first", "last", "whole"),
-    [
-        ("Mary", "Somerville", "Mary Somerville"), ("小美", "陳", "陳小美"), ("小美", None, "小美"),
-        (None, "Curie", "Curie"),
-        ("Mei 小美", "Chen", "Mei 小美 Chen"), (None, None, ""),
-    ],
-)  # fmt: skip
-def test_a_name_in_two_parts_is_one(first: str | None, last: str | None, whole: str) -> None:
-    assert whole_name(first, last) == whole
 
 
 async def test_a_team_keeps_its_candidates_and_nobody_else_sees_them(cast: Cast) -> None:

@@ -17,6 +17,7 @@ from tests.organizations.scenes import join
 class Sample:
     """A row, who owns it, and who must not see it. `create` is a body for one more, `patch` a change the owner may make.
 
+    `batcher` writes many at once, where that is not for everybody who may write one.
     An `insider` holds a scope of the row, and is excepted by it.
     """
 
@@ -26,6 +27,7 @@ class Sample:
     create: Callable[[int], dict[str, Any]] | None = None
     patch: dict[str, Any] = field(default_factory=dict)
     removable: bool = True
+    batcher: Caller | None = None
     insider: Caller | None = None
 
     @property
@@ -121,7 +123,11 @@ async def backup(cast: Cast) -> Sample:
 async def organization(cast: Cast) -> Sample:
     body = {"name": "Analytical Engines", "kind": "employer"}
     row = await cast.ada.made("/v1/organizations", body)
-    return Sample(cast.ada, row, cast.cleo, lambda n: {"name": f"Guild {n}", "kind": "guild"}, {"city": "Tainan"})
+
+    def create(n: int) -> dict[str, Any]:
+        return {"name": f"Guild {n}", "kind": "guild"}
+
+    return Sample(cast.ada, row, cast.cleo, create, {"city": "Tainan"}, batcher=cast.otto)
 
 
 async def approved(cast: Cast) -> dict[str, Any]:

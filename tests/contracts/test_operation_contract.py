@@ -1,5 +1,6 @@
 """Every resource: loaded, changed by a filter and taken back as a whole; followed live; and kept, while it is held."""
 
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -17,10 +18,13 @@ EVENTS = "text/event-stream"
 
 
 @pytest.fixture
-def batchable(cast: Cast, sample: Sample, resource: Resource[Any]) -> Sample:
-    if not any(door.path == f"/v1/{resource.path}:batch" for door in doors_of(cast.server.house)) or not sample.create:
+async def batchable(cast: Cast, sample: Sample, resource: Resource[Any]) -> Sample:
+    path = f"/v1/{resource.path}:batch"
+    if not any(door.path == path for door in doors_of(cast.server.house)) or not sample.create:
         pytest.skip("this resource is not written by batches")
-    return sample
+    if sample.batcher:
+        await sample.batcher.made(path, {"ops": [{"op": "create", "data": sample.create(9)}]})
+    return replace(sample, owner=sample.batcher or sample.owner)
 
 
 async def listed(caller: Caller, resource: Resource[Any]) -> dict[str, Any]:

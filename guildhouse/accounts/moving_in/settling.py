@@ -270,7 +270,7 @@ async def fail(work: Work, was: str, problem: Problem) -> None:
     async with work.writing() as ctx:
         row = await ctx.find(arrivals, work.row_id, lock=True)
         if row is not None and row.status == was:
-            body = problems.body_of(problem, "en", work.id)
+            body = await work.told(problem, row.person_id)
             await store.change(ctx, arrivals, row, {"status": "failed", "problem": body, "finished_at": ctx.now},
                                verb="finished")  # fmt: skip
 

@@ -185,7 +185,7 @@ class Sheet:
         own |= dict.fromkeys(("remove", "restore", "purge"), self.resource.may.remove)
         own |= {"history": self.resource.may.history}
         rule = door.verb.may if door.verb else own.get(door.operation)
-        if rule is nobody:  # yet there is a door: it was written by hand, and says itself who may
+        if rule is nobody or door.takes:  # yet there is a door: it was written by hand, and says itself who may
             rule = None
         return rule.name if rule else "anyone" if door.open_to(ANONYMOUS, None) else door.open_to.name
 

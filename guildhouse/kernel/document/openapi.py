@@ -135,7 +135,7 @@ def about(door: Door) -> str:
     may = {"create": door.resource.may.create, "change": door.resource.may.change, "remove": door.resource.may.remove}
     needs = f"Permission `{door.permission}`."
     who = door.verb.may if door.verb else may.get(door.operation)
-    who = door.open_to if who is nobody else who  # a door for what is otherwise nobody's says itself who may
+    who = door.open_to if who is nobody or door.takes else who  # a door that was written by hand says itself who may
     cost = f"Takes {door.cost} of the quota `{door.kind}`."
     return " ".join([needs, f"For: {who.name}." if who else "", cost]).replace("  ", " ")
 

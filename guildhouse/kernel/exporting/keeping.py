@@ -86,7 +86,7 @@ class Keeper(Generic[R]):
         async with work.writing() as ctx:
             row: Any = await ctx.find(self.resource, work.row_id, lock=True)
             if row is not None and row.status in ("queued", "running"):
-                body = problems.body_of(problem, "en", work.id) if problem else None
+                body = await work.told(problem, row.person_id)
                 values = {"status": status, "finished_at": ctx.now, "expires_at": ctx.now + KEPT, "problem": body}
                 row = await store.change(ctx, self.resource, row, values, verb="finished")
         if row is None or row.status != "done":

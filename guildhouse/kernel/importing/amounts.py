@@ -23,6 +23,8 @@ WITHIN = {"萬": 1e4, "万": 1e4, "千": 1e3, "仟": 1e3, "百": 1e2}
 def number(text: str, hints: Hints, *, money: bool = False) -> float:
     """A number with the separators and scales of any country. Raises `Unclear`."""
     found = NUMBER.fullmatch(compounded(tidy(text).lower()))
+    if found is None and re.fullmatch(r"[+\-−]?\d[\d.,]*\s*[%‰]", tidy(text)):
+        raise Unclear("percent", "write this as a number without the percent sign")
     if found is None:
         raise Unclear("no-number", "this is no number")
     sign, digits, scale = found.groups()

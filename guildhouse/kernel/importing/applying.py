@@ -174,7 +174,7 @@ def wish(row: Import, n: int, verdict: Verdict, met: Mapping[int, str]) -> str:
     if verdict["v"] == "duplicate" or n in met:
         policy = decision or row.duplicates
         return {"ask": "duplicate", "skip": "skipped"}.get(policy, policy)
-    if verdict["v"] == "change" and row.known == "skip" and decision != "change":
+    if (verdict["v"] == "change" or "here" in verdict) and row.known == "skip" and decision != "change":
         return "skipped"
     return "write"
 

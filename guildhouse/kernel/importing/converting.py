@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 import guildhouse
-from guildhouse.kernel.importing import documents, sources
+from guildhouse.kernel.importing import documents, page_tables, sources
 from guildhouse.kernel.importing.documents import ForeignShape
 from guildhouse.kernel.importing.sources import Found, SourceRow, Unreadable
 from guildhouse.kernel.importing.table_rows import table_of
@@ -122,8 +122,17 @@ def opened(path: Path, format_: str, said: Mapping[str, Any], shapes: Shapes) ->
         with sources.opened_text(path, "utf-8") as file:
             noun, columns = documents.own_header(file)
         return Found("guildhouse", "utf-8", holds=noun), columns, documents.own_rows(own_lines(path), columns)
+    if format_ == "html" and not documents.speaks_in_scripts(path):
+        found = page_tables.look_at_page(path, said)
+        return found, *table_of(page_tables.page_rows(path, found), found, said)
+    return opened_document(path, format_, said, shapes)
+
+
+def opened_document(path: Path, format_: str, said: Mapping[str, Any], shapes: Shapes) -> tuple[Found, list[str], Rows]:
+    """The same of a file that is one document: of a shape that is known, or JSON of any other."""
     if format_ not in ("json", "html", "zip"):
         raise Unreadable("unknown-format")
+    columns: list[str] = []
     document = documents.load_document(path, format_)
     shape = documents.shape_of(document, shapes(), said.get("shape"))
     if format_ in ("html", "zip") and shape is None:
@@ -184,7 +193,7 @@ class Profile:
             self.filled.append(0)
             self.seen.append({})
         for place, cell in enumerate(row.cells):
-            if cell not in ("", None) and not holds_nul(cell):
+            if cell not in ("", None, []) and not holds_nul(cell):
                 self.filled[place] += 1
                 if len(self.seen[place]) < 200:
                     self.seen[place].setdefault(str(cell)[:200], cell if not isinstance(cell, str) else cell[:200])

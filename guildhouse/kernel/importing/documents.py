@@ -6,6 +6,7 @@ A document of a shape that a resource knows by name is read by that shape's own 
 
 import csv
 import io
+import json
 import re
 import zipfile
 import zlib
@@ -48,6 +49,8 @@ WRAPPERS = frozenset(
 )
 ABSENT = ""  # a cell of a column that this record does not have, in contrast to null
 SCRIPT = re.compile(r"<script[^>]*application/ld\+json[^>]*>(.*?)</script>", re.IGNORECASE | re.DOTALL)
+ONE_AFTER_ANOTHER = json.JSONDecoder()
+BETWEEN = re.compile(r"[\s\x1e]*")  # what stands between documents that follow each other
 
 Claims = Callable[[Any], bool]
 Reads = Callable[[Any], Iterable[Mapping[str, Any]]]
@@ -87,9 +90,44 @@ def load_document(path: Path, format_: str) -> Any:
     if path.stat().st_size > LARGEST_JSON:
         raise Unreadable("json-too-large")
     raw = path.read_bytes()
-    if format_ == "html":
-        return page_of(raw)
-    return parsed(raw)
+    return page_of(raw) if format_ == "html" else one_or_several(raw)
+
+
+def one_or_several(raw: bytes) -> Any:
+    """A JSON document, or several one after the other, each over as many lines as it likes."""
+    try:
+        return parsed(raw)
+    except Unreadable as error:
+        if found := several(raw):
+            return found
+        raise error from None
+
+
+def several(raw: bytes) -> list[Any]:
+    """The objects of a file that has nothing else, at least two of them; none where one is broken."""
+    found: list[Any] = []
+    try:
+        text = recoded(raw).decode()
+        at = past(text, 0)
+        while at < len(text):
+            one, end = ONE_AFTER_ANOTHER.raw_decode(text, at)
+            found.append(one)
+            at = past(text, end)
+    except (ValueError, RecursionError):
+        return []
+    return found if len(found) > 1 and all(map(is_record, found)) else []
+
+
+def past(text: str, place: int) -> int:
+    """The place behind what stands between two documents."""
+    found = BETWEEN.match(text, place)
+    return found.end() if found else place
+
+
+def speaks_in_scripts(path: Path) -> bool:
+    """Whether a page has scripts that are data; one that has none may have tables."""
+    with path.open("rb") as file:
+        return bool(SCRIPT.search(in_utf8(file.read(LARGEST_JSON)).decode("utf-8", "replace")))
 
 
 def page_of(raw: bytes) -> Any:

@@ -18,11 +18,13 @@ from guildhouse.kernel.importing.references import parts_of
 from guildhouse.kernel.importing.values import Hints, Unclear
 from guildhouse.kernel.may import nobody
 from guildhouse.kernel.resource import Resource
+from guildhouse.kernel.shapes import secrets_of
 
 ID = "id"
 PAY = "pay"
 LONGEST_MET, MOST_MET = 60, 5000
 BARE_ADDRESS = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,24}(?:[/?#]\S*)?", re.IGNORECASE)
+SEVERAL = re.compile(r"[\s,;|、；]+(?=https?://)", re.IGNORECASE)  # between addresses in one cell
 # What people and spreadsheets write where there is nothing: no text that means it, but no value of any other kind.
 NOTHING = frozenset(
     (
@@ -66,12 +68,13 @@ def is_importable(resource: Resource[Any]) -> bool:
 @cache
 def fields_of(resource: Resource[Any]) -> Mapping[str, ImportField]:
     """The fields that may be sent to create or to change a row, and `id`, which finds one; `pay` where it is declared,
-    and the parts of the keys that name other rows."""
+    and the parts of the keys that name other rows. No secrets: an uploaded file is kept."""
     found = {ID: ImportField(ID, "id", read_text)}
     for shape in (resource.shapes.update, resource.shapes.create):
         if shape is not None:
+            names = shape.model_fields.keys() - secrets_of(shape)
             for name, hint in get_type_hints(shape, include_extras=True).items():
-                if name in shape.model_fields:
+                if name in names:
                     found[name] = field_of(resource, name, hint)
     if resource.carry.pay:
         found[PAY] = ImportField(PAY, "pay", read_pay)
@@ -107,7 +110,9 @@ def without_none(hint: Any) -> Any:
 
 
 def read_text(cell: Any, _hints: Hints) -> str:
-    """Text, as it is; a number as its digits."""
+    """Text, as it is; a number as its digits, a list of one text as that."""
+    if isinstance(cell, list) and len(cell) == 1 and isinstance(cell[0], str):
+        cell = cell[0]
     if isinstance(cell, list | dict):
         return orjson.dumps(cell).decode()
     return values.text_of(str(cell)).strip()
@@ -129,8 +134,8 @@ def read_phone(cell: Any, hints: Hints) -> str:
 
 
 def read_url(cell: Any, hints: Hints) -> str:
-    """An address of the web; people leave its beginning out."""
-    said = read_line(cell, hints)
+    """An address of the web, of several the first; people leave its beginning out."""
+    said = SEVERAL.split(read_line(cell[0] if isinstance(cell, list) and cell else cell, hints))[0]
     return f"https://{said}" if BARE_ADDRESS.fullmatch(said) else said
 
 
@@ -252,6 +257,8 @@ class Assigned:
 
     def value_of(self, cell: Any) -> Any:
         """The value of a cell, None where it means nothing. Raises `Unclear`."""
+        if cell == [] and self.field.kind != "list":
+            return None
         if not isinstance(cell, str) or len(cell) > LONGEST_MET:
             return self.field.read(cell, self.hints)
         if cell not in self.met:
@@ -292,6 +299,8 @@ def read_row(
         if isinstance(found, amounts.Pay):
             pay = found
         else:
+            if each.field.name in own and each.field.kind == "line":
+                found = values.whole_name(data[each.field.name], found)
             data[each.field.name] = found
             own.add(each.field.name)
     if pay:

@@ -1,5 +1,8 @@
 """Judging: what would happen to each row of an import, found out without writing any.
 
+A row is judged as if those before it in its chunk were there: where a rule asks about them they are written, which is undone
+at the end of the chunk.
+
 A verdict is a small object: `v` is create, change, same, duplicate or wrong; a change has its `diff`, a duplicate what it
 matches and why, a wrong row every fault at its field. A chunk and its verdicts are one transaction, so a judgement that was
 cut off goes on with the first chunk that has none.
@@ -15,10 +18,10 @@ import orjson
 
 from guildhouse.kernel import bulk, store
 from guildhouse.kernel.actor import HOUSE, Actor
-from guildhouse.kernel.bulk_writing import Judged, Op, Outcome
+from guildhouse.kernel.bulk_writing import Judged, Op, Outcome, Rehearsal
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import Note
-from guildhouse.kernel.errors import Denied, Fault, Invalid, Problem
+from guildhouse.kernel.errors import Denied, Fault, Invalid, Problem, invalid
 from guildhouse.kernel.files import Files
 from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.ids import as_id
@@ -26,7 +29,8 @@ from guildhouse.kernel.importing import likeness, own_format
 from guildhouse.kernel.importing.import_ import Import, imports, is_own
 from guildhouse.kernel.importing.importable import ID, Assigned, fields_of, read_row
 from guildhouse.kernel.importing.likeness import alike
-from guildhouse.kernel.importing.references import resolve
+from guildhouse.kernel.importing.references import resolve, rows_named
+from guildhouse.kernel.importing.uniqueness import said_once, taken
 from guildhouse.kernel.importing.unpacking import CHUNK_ROWS, rows_of
 from guildhouse.kernel.importing.values import Hints
 from guildhouse.kernel.request import conform
@@ -35,6 +39,7 @@ from guildhouse.kernel.select import LIVE, hidden_fields, numbered, statement, v
 from guildhouse.kernel.tasks import Work
 
 Verdict = dict[str, Any]
+Once = dict[int, list[tuple[tuple[str, ...], list[str]]]]
 VERDICTS = ("create", "change", "same", "duplicate", "wrong")
 # What is wrong with a row as a whole: the codes of `sources.py`, in words.
 ROW_FAULTS = {
@@ -134,18 +139,44 @@ async def run_judging(work: Work, row: Import, actor: Actor, number: int, start:
     return True
 
 
-async def judge_lines(ctx: Context, resource: Resource[Any], lines: Sequence[Line]) -> list[Verdict]:
-    """What would happen to each row, by the same judgement that a write goes through."""
+async def judge_lines(ctx: Context, resource: Resource[Any], lines: Sequence[Line]) -> tuple[list[Verdict], Once]:
+    """What would happen to each row, by the same judgement that a write goes through; and what new ones say that no other
+    row may say, by their places in the file."""
     ops = await ops_of(ctx, resource, lines)
     outcomes = [Outcome("failed", problem=op if isinstance(op, Problem) else None) for op in ops]
     verdicts: list[Verdict] = [{} for _ in ops]
-    for wave in bulk.waves(resource, ops):
-        async for each in bulk.judge(ctx, resource, wave, outcomes):
-            verdicts[each.line.place] = written_verdict(ctx, resource, each)
-    new = [line for line, verdict in zip(lines, verdicts, strict=True) if verdict.get("v") == "create"]
-    for line, (match, why) in (await alike(ctx, resource, {line.n: line.data for line in new})).items():
-        verdicts[line - lines[0].n] = {"v": "duplicate", "id": match, "why": list(why)}
-    return [verdict or other_verdict(outcome) for verdict, outcome in zip(verdicts, outcomes, strict=True)]
+    once: Once = {}
+    async with Rehearsal(ctx, resource, outcomes) as rehearsal:
+        for wave in bulk.waves(resource, ops):
+            async for each in bulk.judge(ctx, resource, wave, outcomes):
+                await rehearsal.add(each)
+                place = each.line.place
+                verdicts[place] = written_verdict(ctx, resource, each)
+                if each.before is None:
+                    once[lines[place].n] = list(said_once(ctx, resource, lines[place].data, each.after))
+    for refused in rehearsal.refused:
+        verdicts[refused.judged.line.place] = {}
+    new = {line.n: line.data for line, verdict in zip(lines, verdicts, strict=True) if verdict.get("v") == "create"}
+    here = await taken(ctx, resource, {n: said for n, said in once.items() if n in new})
+    for n, (match, why) in {**(await alike(ctx, resource, new)), **here}.items():
+        verdicts[n - lines[0].n] = {"v": "duplicate", "id": match, "why": list(why)}
+    verdicts = [verdict or other_verdict(outcome) for verdict, outcome in zip(verdicts, outcomes, strict=True)]
+    denied = [line for line, outcome in zip(lines, outcomes, strict=True) if isinstance(outcome.problem, Denied)]
+    for n in await known_by_key(ctx, resource, denied):
+        verdicts[n - lines[0].n] = {"v": "wrong", "here": True, "faults": faults_of(not_yours())}
+    return verdicts, once
+
+
+async def known_by_key(ctx: Context, resource: Resource[Any], lines: Sequence[Line]) -> list[int]:
+    """Which of these lines name a row in sight by the whole key. Not which row: an e-mail address may be for other eyes."""
+    keys = {line.n: key for line in lines if (key := bulk.key_of(resource, line.data))}
+    found = await rows_named(ctx, resource, set(keys.values())) if keys else {}
+    return [n for n, key in keys.items() if found[key]]
+
+
+def not_yours() -> Invalid:
+    """What is wrong with a row that is known here and not the actor's to change. It can be left as it is."""
+    return invalid("", "not-yours", "this is here already, and not yours to change: `known: skip` leaves it alone")
 
 
 def check_may(row: Import, resource: Resource[Any], actor: Actor) -> None:
@@ -158,8 +189,8 @@ def check_may(row: Import, resource: Resource[Any], actor: Actor) -> None:
 
 async def judge_any(ctx: Context, resource: Resource[Any], import_id: str, lines: Sequence[Line]) -> list[Verdict]:
     """The verdicts on rows of any file, by those that are here and by the earlier ones of the file."""
-    verdicts = await judge_lines(ctx, resource, lines)
-    await mark_repeats(ctx, resource, import_id, lines, verdicts)
+    verdicts, once = await judge_lines(ctx, resource, lines)
+    await mark_repeats(ctx, resource, import_id, lines, verdicts, once)
     return verdicts
 
 
@@ -265,11 +296,13 @@ def conform_rest(resource: Resource[Any], line: Line) -> None:
 
 
 async def mark_repeats(
-    ctx: Context, resource: Resource[Any], import_id: str, lines: Sequence[Line], verdicts: list[Verdict]
+    ctx: Context, resource: Resource[Any], import_id: str, lines: Sequence[Line], verdicts: list[Verdict], once: Once
 ) -> None:
-    """Call a row a duplicate that has the key, or the content, of an earlier row of the file."""
-    marked = [(mark, line.n, why) for line, verdict in zip(lines, verdicts, strict=True) if verdict["v"] != "wrong"
+    """Call a row a duplicate that has the key or the content of an earlier row of the file, or says what that alone may."""
+    right = [(line, verdict) for line, verdict in zip(lines, verdicts, strict=True) if verdict["v"] != "wrong"]
+    marked = [(mark, line.n, why) for line, verdict in right
               for mark, why in marks_of(resource, line, is_here=verdict.get("id") == line.data.get(ID))]  # fmt: skip
+    marked += [(b"u" + digest([*why, *said]), line.n, why) for line, _ in right for why, said in once.get(line.n, ())]
     told_by = {mark: why for mark, _, why in marked}
     for n, (mark, first) in (await repeated(ctx, import_id, [(mark, n) for mark, n, _ in marked])).items():
         verdicts[n - lines[0].n] = {"v": "duplicate", "row": first, "why": list(told_by[mark])}

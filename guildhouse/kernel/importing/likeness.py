@@ -1,8 +1,8 @@
 """Likeness: whether a row of a file says the same as one that is here, or as an earlier one of the file.
 
 A row is told by any group of columns of its declaration's `alike`, all of which agree. The first column of a group is
-looked up by its mark: text without case, a telephone number by its last nine digits (which are the same with and without
-the country's code), the address of a profile without scheme, `www.` and what follows `?`.
+looked up by its mark: text without case, or exactly as it is, a telephone number by its last nine digits (which are the same
+with and without the country's code), the address of a profile without scheme, `www.` and what follows `?`.
 """
 
 import re
@@ -24,6 +24,7 @@ FEWEST_DIGITS = 6  # a shorter number is an extension, which many share
 # The mark of a column as PostgreSQL makes it; an index on it must be written exactly so.
 MARKS = {
     "text": "lower({0})",
+    "exact": "{0}",
     "phone": "right(regexp_replace({0}, '[^0-9]', '', 'g'), 9)",
     "link": "lower(regexp_replace({0}, '^https?://(www[.])?|/*([?#].*)?$', '', 'gi'))",
 }
@@ -37,6 +38,8 @@ def mark_sql(kind: str, value: str) -> str:
 def mark_of(resource: Resource[Any], name: str, value: Any) -> str:
     """What two values of a column have in common that mean the same; empty where a value is too little to tell."""
     kind, text = resource.carry.kinds.get(name, "text"), str(value)
+    if kind == "exact":
+        return text
     if kind == "phone":
         digits = re.sub(r"\D", "", text, flags=re.ASCII)
         return digits[-DIGITS:] if len(digits) >= FEWEST_DIGITS else ""

@@ -7,7 +7,6 @@ from guildhouse.kernel import problems, store
 from guildhouse.kernel.actor import Actor
 from guildhouse.kernel.errors import Problem
 from guildhouse.kernel.files import aged
-from guildhouse.kernel.i18n import ENGLISH, choose_language
 from guildhouse.kernel.importing import applying, judging, taking_back
 from guildhouse.kernel.importing.import_ import Import, imports
 from guildhouse.kernel.importing.unpacking import rows_of, run_reading, upload_of
@@ -82,17 +81,8 @@ async def finish(work: Work, import_id: str, was: str, status: str, problem: Pro
         row = await ctx.find(imports, import_id, lock=True)
         if row is None or row.status != was:
             return
-        body = problems.body_of(problem, await language_of(work, row), work.id) if problem else None
-        values = {"status": status, "finished_at": ctx.now, "problem": body}
+        values = {"status": status, "finished_at": ctx.now, "problem": await work.told(problem, row.person_id)}
         await store.change(ctx, imports, row, values, verb="finished")
-
-
-async def language_of(work: Work, row: Import) -> str:
-    """The language of the import's person; ours, where they are not let in any more."""
-    try:
-        return choose_language(None, (await work.server.actor_of(row.person_id, row.narrowed)).language)
-    except Problem:
-        return ENGLISH
 
 
 async def give_up(work: Work, error: Exception) -> None:

@@ -32,7 +32,8 @@ FEW_BROKEN = 0.3  # of the bytes: no text in another encoding looks so much like
 DELIMITERS = (",", "\t", ";", "|")
 # How a page begins, whatever stands before it.
 PAGE = re.compile(
-    rb"(?:<!--.*?-->\s*|<\?xml.*?\?>\s*)*<(?:!doctype|html|script|head|body|table|meta)", re.IGNORECASE | re.DOTALL
+    rb"(?:<!--.*?-->\s*|<\?xml.*?\?>\s*)*<(?:!doctype|html|script|head|body|table|meta|workbook)",
+    re.IGNORECASE | re.DOTALL,
 )
 WORKBOOK = re.compile(rb"xl/(?:workbook|worksheets|_rels|styles|sharedStrings|theme)")
 OPEN_DOCUMENT = b"application/vnd.oasis.opendocument.spreadsheet"

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -21,8 +22,20 @@ HEADERS: Mapping[str, tuple[str, ...]] = {
     ID: ("guildhouse id",),
     "name": ("full name", "姓名", "名稱", "名字", "全名"),
     "email": ("e-mail", "mail", "email address", "e-mail address", "電子郵件", "電子信箱", "信箱", "邮箱"),
-    "phone": ("telephone", "mobile", "cell", "phone number", "電話", "手機", "聯絡電話", "手机"),
-    "website": ("homepage", "web site", "web", "網站", "網址", "個人網站", "网站"),
+    "phone": ("telephone", "mobile", "mobile number", "cell", "phone number", "電話", "手機", "聯絡電話", "手机"),
+    "website": (
+        "homepage",
+        "web site",
+        "web",
+        "web page",
+        "web pages",
+        "網站",
+        "網址",
+        "官網",
+        "官方網站",
+        "個人網站",
+        "网站",
+    ),
     "url": (
         "link",
         "job link",
@@ -38,8 +51,21 @@ HEADERS: Mapping[str, tuple[str, ...]] = {
     "title": ("標題", "标题"),
     "description": ("details", "summary", "說明", "描述", "簡介", "内容", "內容"),
     "city": ("town", "location", "place", "城市", "地點", "工作地點", "縣市", "地点", "居住地", "居住城市", "現居地"),
-    "region": ("state", "province", "county", "area", "地區", "省", "州"),
-    "country": ("nation", "country code", "國家", "国家"),
+    "region": (
+        "state",
+        "province",
+        "state province",
+        "state or province",
+        "county",
+        "area",
+        "地區",
+        "省",
+        "州",
+        "省份",
+    ),
+    "country": ("nation", "country code", "country iso code", "alpha two code", "alpha 2 code", "國家", "國碼", "国家"),
+    "latitude": ("lat", "緯度", "纬度"),
+    "longitude": ("lng", "lon", "long", "經度", "经度"),
     "skills": ("skill", "required skills", "technologies", "技能", "專長", "技術"),
     "tags": ("tag", "labels", "keywords", "categories", "標籤", "关键词", "關鍵字"),
     "language": ("locale", "語言", "语言"),
@@ -51,6 +77,12 @@ HEADERS: Mapping[str, tuple[str, ...]] = {
     PAY: ("salary", "pay", "compensation", "wage", "salary range", "薪資", "薪水", "待遇", "薪资", "月薪", "年薪"),
 }
 
+# What the two parts of a person's name are called, given and family name, where a row has but one field for both.
+NAMES = (
+    frozenset(map(words_of, ("first name", "given name", "forename", "名", "名字"))),
+    frozenset(map(words_of, ("last name", "surname", "family name", "姓", "姓氏"))),
+)
+
 
 def fingerprint_of(names: Sequence[str]) -> str:
     """What two files with the same header have in common."""
@@ -58,7 +90,11 @@ def fingerprint_of(names: Sequence[str]) -> str:
 
 
 def suggest(resource: Resource[Any], columns: Sequence[Column]) -> list[dict[str, Any]]:
-    """The columns that fill a field, each field once: first by the names, then by the values."""
+    """The columns that fill a field, each field once: first by the names, then by the values.
+
+    Of two columns for one field it is the one that can be read: `country` may hold names that nobody here knows, and the
+    column beside it the codes.
+    """
     fields, names = fields_of(resource), known_names(resource)
     taken: dict[str, dict[str, Any]] = {}
     placed = set[int]()
@@ -68,13 +104,29 @@ def suggest(resource: Resource[Any], columns: Sequence[Column]) -> list[dict[str
         ("values", lambda column: by_values(column, fields)),
     )
     for why, told_by in ways:
+        told: dict[str, list[Column]] = {}
         for column in columns:
             field = told_by(column) if column["column"] not in placed else None
             if field and field not in taken:
-                hints = hints_for(fields[field], column)
-                taken[field] = {"column": column["column"], "field": field, "why": why, **hints}
-                placed.add(column["column"])
-    return sorted(taken.values(), key=lambda each: int(each["column"]))
+                told.setdefault(field, []).append(column)
+        for field, several in told.items():
+            column = min(several, key=partial(unread, fields[field]))
+            taken[field] = {"column": column["column"], "field": field, "why": why, **hints_for(fields[field], column)}
+            placed.add(column["column"])
+    found = sorted(taken.values(), key=lambda each: int(each["column"]))
+    in_parts = {"name", "email"} <= fields.keys() and "first_name" not in fields and "name" not in taken
+    return [*parts_of_name(columns), *found] if in_parts else found
+
+
+def parts_of_name(columns: Sequence[Column]) -> list[dict[str, Any]]:
+    """The columns that together are a person's name, the given one first; none, where one of them is missing."""
+    found = [next((each for each in columns if words_of(each["name"]) in names), None) for names in NAMES]
+    return [{"column": each["column"], "field": "name", "why": "name"} for each in found if each and all(found)]
+
+
+def unread(field: ImportField, column: Column) -> int:
+    """How many of a column's values are none of this field."""
+    return sum(fails(field.read, each, Hints()) for each in column["values"])
 
 
 def by_part(name: str, names: Mapping[str, str]) -> str | None:

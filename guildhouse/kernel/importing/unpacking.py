@@ -37,6 +37,8 @@ UNREADABLE = {
     "wrong-shape": "it is not built as files of this shape are",
     "broken-json": "it is not JSON, or ends in the middle",
     "json-too-large": "a JSON document may have 64 MB: send one object on each line instead (NDJSON)",
+    "page-too-large": "a page may have 64 MB: save its table as CSV or XLSX",
+    "no-table": "there is no table in this page, and no rows in a shape that is known",
     "broken-archive": "it is no whole ZIP archive: it may have been cut off on its way",
     "broken-spreadsheet": "it is no whole workbook: open it in a spreadsheet and save it anew",
     "unpacks-too-large": "it unpacks to more than 512 MB",

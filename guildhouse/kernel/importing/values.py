@@ -78,12 +78,18 @@ def choice(text: str, hints: Hints, known: Sequence[str], words: Mapping[str, Se
 def country_names() -> Mapping[str, str]:
     """The code of every country by its names, in English and Chinese, without case and punctuation."""
     table = orjson.loads(files("guildhouse.kernel.importing").joinpath("countries.json").read_bytes())
-    return {words_of(name): code for code, names in table.items() for name in (code, *names)}
+    return {country_mark(name): code for code, names in table.items() for name in (code, *names)}
+
+
+def country_mark(text: str) -> str:
+    """The name of a country as it is compared: `Trinidad & Tobago`, `Réunion` and `St. Lucia` are written in two ways."""
+    plain = "".join(each for each in unicodedata.normalize("NFKD", text) if not unicodedata.combining(each))
+    return words_of(re.sub(r"\bsaint\b", "st", plain.replace("&", " and "), flags=re.IGNORECASE))
 
 
 def country(text: str, _hints: Hints) -> str:
     """A country by its code or its name."""
-    found = country_names().get(words_of(text))
+    found = country_names().get(country_mark(text))
     if found is None:
         raise Unclear("unknown-country", "write the name or the two letters of a country")
     return found
@@ -95,6 +101,14 @@ def parts(text: str, hints: Hints) -> list[str]:
     found = re.findall(rf'\s*(?:"((?:[^"]|"")*)"|([^{re.escape(separator)}]*))\s*(?:{re.escape(separator)}|$)', text)
     said = [(quoted.replace('""', '"') if quoted else bare).strip() for quoted, bare in found]
     return list(dict.fromkeys(each for each in said if each))
+
+
+def whole_name(first: str | None, last: str | None) -> str:
+    """Both names as people write them: a Chinese, Japanese or Korean family name stands first, without a space."""
+    both = [each.strip() for each in (first, last) if each and each.strip()]
+    if both and all(ord(sign) >= 0x2E80 for each in both for sign in each):
+        return "".join(reversed(both))
+    return " ".join(both)
 
 
 Interpret = Callable[[str, Hints], Any]

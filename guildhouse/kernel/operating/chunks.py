@@ -11,6 +11,7 @@ from guildhouse.kernel.db import Connection
 from guildhouse.kernel.door import Door
 from guildhouse.kernel.errors import BadRequest, NotFound, TooLarge
 from guildhouse.kernel.formats import MEDIA_TYPES, dumps
+from guildhouse.kernel.i18n import choose_language
 from guildhouse.kernel.operation import Operation, operations
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.select import fetch_one
@@ -121,9 +122,10 @@ def told(outcome: Outcome, language: str, request_id: str) -> dict[str, Any]:
     return found
 
 
-def report_of(lines: Lines, outcomes: Sequence[Outcome], trace: str) -> list[dict[str, Any]]:
-    """What became of each line."""
-    return [{"line": line, **told(each, "en", trace)} for (line, _), each in zip(lines, outcomes, strict=True)]
+def report_of(lines: Lines, outcomes: Sequence[Outcome], trace: str, chosen: str | None) -> list[dict[str, Any]]:
+    """What became of each line, in the language that its person has chosen."""
+    language = choose_language(None, chosen)
+    return [{"line": line, **told(each, language, trace)} for (line, _), each in zip(lines, outcomes, strict=True)]
 
 
 async def read_report(call: Call) -> Answer:

@@ -104,7 +104,7 @@ async def run_chunk(work: Work, operation: Operation, actor: Actor, number: int,
         row = await still_running(ctx, operation.id)
         if await is_open(ctx, row.id, number):  # else another run of the task was quicker
             outcomes = await written(ctx, row, actor, lines, left_of(row, row))
-            await keep_report(ctx.connection, row.id, number, report_of(lines, outcomes, work.id))
+            await keep_report(ctx.connection, row.id, number, report_of(lines, outcomes, work.id, actor.language))
             await count_up(ctx, row, outcomes)
 
 
@@ -149,7 +149,9 @@ async def run_atomic(work: Work, operation: Operation, actor: Actor) -> None:
                 lines = await read_chunk(work.server, operation.id, number)
                 outcomes = await written(ctx, operation, actor, lines, most)
                 most = most and most - sum(each.status in WRITES for each in outcomes)
-                await keep_report(ctx.connection, operation.id, number, report_of(lines, outcomes, work.id))
+                await keep_report(
+                    ctx.connection, operation.id, number, report_of(lines, outcomes, work.id, actor.language)
+                )
                 reported[number] = lines, outcomes
                 await check_goes_on(work, operation)
             every = [outcome for _, outcomes in reported.values() for outcome in outcomes]
@@ -159,7 +161,7 @@ async def run_atomic(work: Work, operation: Operation, actor: Actor) -> None:
                 raise CancelledMeanwhile
             await count_up(ctx, row, every)
     except BatchRefused as refusal:
-        await keep_refusal(work, operation, reported)
+        await keep_refusal(work, operation, actor, reported)
         await finish(work, operation.id, "failed", refusal)
         return
     await finish(work, operation.id, "done")
@@ -173,12 +175,14 @@ async def check_goes_on(work: Work, operation: Operation) -> None:
             raise CancelledMeanwhile
 
 
-async def keep_refusal(work: Work, operation: Operation, reported: Mapping[int, tuple[Lines, list[Outcome]]]) -> None:
+async def keep_refusal(
+    work: Work, operation: Operation, actor: Actor, reported: Mapping[int, tuple[Lines, list[Outcome]]]
+) -> None:
     """Store which lines an atomic operation failed at; the others were not written either."""
     async with work.server.database.writing(Note(request_id=work.id)) as connection:
         for number, (lines, outcomes) in reported.items():
             said = [each if each.status == "failed" else Outcome("not-written") for each in outcomes]
-            await keep_report(connection, operation.id, number, report_of(lines, said, work.id))
+            await keep_report(connection, operation.id, number, report_of(lines, said, work.id, actor.language))
 
 
 async def run_rehearsal(work: Work, operation: Operation, actor: Actor) -> None:
@@ -189,7 +193,7 @@ async def run_rehearsal(work: Work, operation: Operation, actor: Actor) -> None:
             for number in await open_chunks(work.server, operation.id):
                 lines = await read_chunk(work.server, operation.id, number)
                 outcomes = await written(ctx, operation, actor, lines, left_of(operation, row))
-                row = await note_rehearsed(work, operation, number, lines, outcomes)
+                row = await note_rehearsed(work, operation, actor, number, lines, outcomes)
             if row.mode == "atomic" and row.failed:
                 raise BatchRefused(row.failed, row.total)
             raise Rehearsed
@@ -198,7 +202,7 @@ async def run_rehearsal(work: Work, operation: Operation, actor: Actor) -> None:
 
 
 async def note_rehearsed(
-    work: Work, operation: Operation, number: int, lines: Lines, outcomes: Sequence[Outcome]
+    work: Work, operation: Operation, actor: Actor, number: int, lines: Lines, outcomes: Sequence[Outcome]
 ) -> Operation:
     """Keep what a chunk of a dry run would come to, in a transaction of its own. A row that would be new has no id yet."""
     would = [Outcome("created") if each.status == "created" else each for each in outcomes]
@@ -206,7 +210,7 @@ async def note_rehearsed(
         row = await still_running(ctx, operation.id)
         if not await is_open(ctx, row.id, number):
             return row
-        await keep_report(ctx.connection, row.id, number, report_of(lines, would, work.id))
+        await keep_report(ctx.connection, row.id, number, report_of(lines, would, work.id, actor.language))
         return await count_up(ctx, row, outcomes)
 
 
@@ -216,7 +220,7 @@ async def finish(work: Work, operation_id: str, status: str, problem: Problem | 
         row = await ctx.find(operations, operation_id, lock=True)
         if row is None or row.status not in ("queued", "running"):
             return
-        body = problems.body_of(problem, "en", work.id) if problem else None
+        body = await work.told(problem, row.person_id)
         failed = {"failed": problem.values["failed"]} if isinstance(problem, BatchRefused) else {}
         values = {"status": status, "finished_at": ctx.now, "problem": body, **failed}
         await store.change(ctx, operations, row, values, verb="finished")

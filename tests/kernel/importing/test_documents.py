@@ -271,3 +271,22 @@ def test_lines_of_our_own_format_have_the_fields_of_the_first_line_and_no_others
         (2, [1, "A"], None), (3, [None, "B"], None), (4, [2, None], "other-fields"), (5, [], "no-object"),
         (6, [], "broken-json"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("between", ["\n", "\n\n", "", "\x1e", "\r\n\t"])
+def test_documents_that_follow_each_other_are_records_however_many_lines_each_takes(
+    tmp_path: Path, between: str
+) -> None:
+    pretty = orjson.dumps({"text": "Call Ben", "n": 1}, option=orjson.OPT_INDENT_2).decode()
+    path = tmp_path / "calls.json"
+    path.write_text(between.join(["", pretty, pretty.replace("1", "2"), ""]))
+    assert load_document(path, "json") == [{"text": "Call Ben", "n": 1}, {"text": "Call Ben", "n": 2}]
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": 1}\n{"a": ', '{"a": 1}, {"a": 2}', "{} 1", '{"a": 1} rest', "[1]\n[2]", "[" * 200_000]
+)
+def test_documents_that_follow_each_other_are_all_whole_objects(tmp_path: Path, text: str) -> None:
+    (tmp_path / "calls.json").write_text(text)
+    with pytest.raises(Unreadable, match="broken-json"):
+        load_document(tmp_path / "calls.json", "json")

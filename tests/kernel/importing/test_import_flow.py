@@ -195,7 +195,7 @@ async def test_mended_rows_are_read_by_a_kept_mapping_and_by_nobody_elses_plan(i
     (b'[{"a": 1', "x.json", "file-broken-json", {"en": "it is not JSON", "zh-TW": "這不是 JSON"}),
     (b"%PDF-1.7", "x.pdf", "file-unknown-format", {"en": "as XLSX, ODS or CSV",
     "zh-TW": "XLSX、ODS 或 CSV"}),
-    (b"<html>", "x.html", "file-unknown-shape", {"en": "there are no rows of this noun", "zh-TW": "都沒有這種資料"}),
+    (b"<html>", "x.html", "file-no-table", {"en": "there is no table in this page", "zh-TW": "沒有表格"}),
     (b"PK\3\4 cut", "x.xlsx", "file-broken-archive", {"en": "no whole ZIP archive", "zh-TW": "不是完整的 ZIP"}),
 ])  # fmt: skip
 async def test_a_file_that_cannot_be_read_says_why_in_the_language_of_its_person(

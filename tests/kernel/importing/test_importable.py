@@ -153,3 +153,15 @@ def test_the_same_words_are_read_once_and_what_was_read_is_not_kept_without_end(
     for n in range(20_000):
         column.value_of(str(n))
     assert len(column.met) < 20_000
+
+
+def test_of_a_list_where_one_is_wanted_the_one_is_taken_and_of_several_addresses_the_first() -> None:
+    url, title, tags = (Assigned(n, fields_of(JOBS)[name], Hints()) for n, name in enumerate(("url", "title", "tags")))
+    assert url.value_of(["https://a.example", "https://b.example"]) == "https://a.example"
+    assert (url.value_of(["a.example"]), url.value_of([])) == ("https://a.example", None)
+    assert (title.value_of(["Clerk"]), title.value_of(["a", "b"]), title.value_of([["a"]])) == (
+        "Clerk",
+        '["a","b"]',
+        '[["a"]]',
+    )
+    assert tags.value_of([]) == []

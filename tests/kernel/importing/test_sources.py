@@ -254,7 +254,7 @@ def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
         (b'{"a": ', "x.json", "broken-json"),
         (b"\xd0\xcf\x11\xe0 old Excel", "x.xls", "broken-spreadsheet"),
         (b"%PDF-1.7", "x.csv", "unknown-format"),
-        (b"<html><p>no jobs here</p></html>", "x.html", "unknown-shape"),
+        (b"<html><p>no jobs here</p></html>", "x.html", "no-table"),
     ):
         with pytest.raises(Unreadable, match=why):
             converted(tmp_path, content, name)

@@ -34,6 +34,7 @@ def suggested(resource: Any, *names: str, **values: list[Any]) -> dict[str, str]
     ("Company 公司名稱", "organization_name"),
     ("薪資待遇", "pay"), ("Salary*", "pay"), ("location.city", "city"), ("工作地點/縣市", "city"),
     ("Closing date\n(dd/mm)", "closes_on"),
+    ("lat", "latitude"), ("Lng", "longitude"), ("經度", "longitude"),
     ("Wage [TWD]", "pay"), ("company.name", "organization_name"), ("E-mail", ""), ("title page", ""), ("2026", ""),
     ("", ""),
 ])  # fmt: skip
@@ -126,3 +127,37 @@ def test_no_header_breaks_the_suggestion_and_no_column_or_field_comes_twice(
     found = suggest(JOBS, [{"column": n, "name": name, "values": values} for n, name in enumerate(names)])
     assert len({each["field"] for each in found}) == len(found) == len({each["column"] for each in found})
     assert all(each["field"] in fields_of(JOBS) for each in found)
+
+
+def test_of_two_columns_for_one_field_it_is_the_one_that_can_be_read() -> None:
+    organizations = HOUSE.resources["organizations"]
+    codes = {"country": ["Chile", "Kosova"], "alpha_two_code": ["CL", "XK"]}
+    found = [{"column": n, "name": name, "values": values} for n, (name, values) in enumerate(codes.items())]
+    assert [(each["column"], each["field"]) for each in suggest(organizations, found)] == [(1, "country")]
+    found[0]["values"] = ["Chile", "Kosovo"]
+    assert [(each["column"], each["field"]) for each in suggest(organizations, found)] == [(0, "country")]
+
+
+@pytest.mark.parametrize("names", [("First Name", "Last Name"), ("family name", "Given name"), ("姓", "名")])
+def test_a_name_in_two_columns_fills_the_one_field_the_given_name_first(names: tuple[str, str]) -> None:
+    people, found = HOUSE.resources["people"], columns(*names, "E-mail")
+    plan = suggest(people, found)
+    assert [each["field"] for each in plan] == ["name", "name", "email"]
+    assert found[plan[0]["column"]]["name"] in ("First Name", "Given name", "名")
+    assert suggested(people, names[0], "E-mail") == {"E-mail": "email"}
+    assert suggested(people, "Name", *names) == {"Name": "name"}
+    for other in (CANDIDATES, JOBS, HOUSE.resources["organizations"]):
+        assert "name" not in suggested(other, *names).values()
+
+
+def test_of_two_columns_for_a_choice_it_is_the_one_that_has_its_words() -> None:
+    """As Handshake's lists of jobs have them."""
+    found = suggested(
+        JOBS, **{"Job Title": ["Clerk"], "Employer Name": ["Acme"], "Job Type": ["Job", "On Campus Student Employment"],
+                 "Employment Type": ["Full Time", "Part Time"], "Job ID": ["4711"],
+                 "Apply Start Date": ["2031-01-01"], "Expiration Date": ["2031-02-01 23:59:59 -0500"]},
+    )  # fmt: skip
+    assert found == {
+        "Job Title": "title", "Employer Name": "organization_name", "Employment Type": "employment_type",
+        "Job ID": "external_id", "Apply Start Date": "opens_on", "Expiration Date": "closes_on",
+    }  # fmt: skip

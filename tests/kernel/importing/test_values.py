@@ -1,8 +1,10 @@
 """What people write in cells: read as they mean it, or asked about, never guessed."""
 
 from datetime import date
+from importlib.resources import files
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +15,17 @@ from guildhouse.kernel.formats import cell
 from guildhouse.kernel.importing.amounts import Pay, number, pay
 from guildhouse.kernel.importing.days import day, moment
 from guildhouse.kernel.importing.importable import Assigned, fields_of, read_row
-from guildhouse.kernel.importing.values import Hints, Unclear, country, flag, parts, text_of
+from guildhouse.kernel.importing.values import (
+    Hints,
+    Unclear,
+    country,
+    country_mark,
+    country_names,
+    flag,
+    parts,
+    text_of,
+    whole_name,
+)
 
 PLAIN = Hints()
 
@@ -172,6 +184,11 @@ def test_every_day_is_the_same_in_all_calendars_and_formats(when: date) -> None:
 def test_countries_by_any_name() -> None:
     assert {country(name, PLAIN) for name in ("Taiwan", "台灣", "臺灣", "TW", "tw")} == {"TW"}
     assert {country(name, PLAIN) for name in ("USA", "u.s.", "United States of America", "美國")} == {"US"}
+    assert {country(name, PLAIN) for name in ("Korea, Republic of", "South Korea", "KR")} == {"KR"}
+    assert {country(name, PLAIN) for name in ("Trinidad and Tobago", "trinidad & tobago")} == {"TT"}
+    assert {country(name, PLAIN) for name in ("Saint Lucia", "St. Lucia", "聖露西亞")} == {"LC"}
+    assert {country(name, PLAIN) for name in ("Côte d'Ivoire", "Cote d’Ivoire", "Ivory Coast")} == {"CI"}
+    assert {country(name, PLAIN) for name in ("Congo", "Congo, the Democratic Republic of the")} == {"CG", "CD"}
     assert asked(country, "Atlantis") == "unknown-country"
 
 
@@ -319,3 +336,26 @@ def test_no_cell_breaks_a_reader(cell: Any) -> None:
         for hints in (PLAIN, Hints(order="dmy", decimal=",", separator="/")):
             data, faults = read_row(jobs, [Assigned(0, field, hints)], {}, [cell])
             assert len(faults) + bool(data) <= 1
+
+
+def test_no_two_countries_share_a_name() -> None:
+    table = orjson.loads(files("guildhouse.kernel.importing").joinpath("countries.json").read_bytes())
+    marks = [(country_mark(name), code) for code, names in table.items() for name in {code, *names}]
+    assert {mark for mark, code in marks if country_names()[mark] != code} == set()
+
+
+def test_a_percentage_is_asked_to_be_a_number() -> None:
+    assert {asked(number, each) for each in ("85%", "85 %", "-1.5％", "12‰")} == {"percent"}
+    assert {asked(number, each) for each in ("%", "a%", "85%%")} == {"no-number"}
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "whole"),
+    [
+        ("Mary", "Somerville", "Mary Somerville"), ("小美", "陳", "陳小美"), ("小美", None, "小美"),
+        (None, "Curie", "Curie"),
+        ("Mei 小美", "Chen", "Mei 小美 Chen"), (None, None, ""), (" Ada ", "", "Ada"), ("", "", ""), ("Ada", "王", "Ada 王"),
+    ],
+)  # fmt: skip
+def test_a_name_in_two_parts_is_written_as_people_write_it(first: str | None, last: str | None, whole: str) -> None:
+    assert whole_name(first, last) == whole

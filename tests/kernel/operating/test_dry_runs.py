@@ -77,7 +77,8 @@ async def test_a_dry_run_that_was_cut_off_begins_anew_and_counts_nothing_twice(i
     running = await working.started(work)
     assert running
     lines = await read_chunk(idle.server, running.id, 0)
-    await working.note_rehearsed(work, running, 0, lines, [working.Outcome("created")] * CHUNK_LINES)
+    actor = await idle.server.actor_of(running.person_id, running.narrowed)
+    await working.note_rehearsed(work, running, actor, 0, lines, [working.Outcome("created")] * CHUNK_LINES)
     after = await done(idle, idle.ada, operation)
     assert [after[name] for name in ("status", "created", "remaining")] == ["done", CHUNK_LINES + 1, 0]
 

@@ -106,3 +106,23 @@ def test_lines_are_cut_into_chunks_and_counted_over_all_of_them() -> None:
     assert lines_of(*chunks[1]) == [(CHUNK_LINES + 1, b"1000"), (CHUNK_LINES + 2, b"1001")]
     assert lines_of(2, b"\n \na\n\n") == [(2 * CHUNK_LINES + 3, b"a")]
     assert chunks_of([]) == []
+
+
+@pytest.mark.parametrize("mode", ["each", "atomic"])
+async def test_a_report_and_the_problem_at_the_end_are_in_the_language_of_the_person(idle: Cast, mode: str) -> None:
+    await idle.ada.patch(f"/v1/people/{idle.ada.id}", {"language": "zh-TW"})
+    operation = await stored(idle.ada, f"{PATH}?mode={mode}", [*reminders(1), {"op": "create", "data": {}}])
+    after = await done(idle, idle.ada, operation)
+    [failed] = await report(idle.ada, operation, "?status=failed")
+    assert "內容有誤" in failed["problem"]["title"]
+    assert (after["problem"] or {"title": "批次未寫入"})["title"] == "批次未寫入"
+    assert (after["status"], after["problem"] is None) == (("failed", False) if mode == "atomic" else ("done", True))
+
+
+async def test_who_is_not_let_in_any_more_is_told_in_english_that_it_failed(idle: Cast) -> None:
+    operation = await stored(idle.ada, PATH, reminders(1))
+    await idle.ada.patch(f"/v1/people/{idle.ada.id}", {"language": "zh-TW"})
+    await idle.otto.made(f"/v1/people/{idle.ada.id}/suspend", {})
+    await working.run_operation(await caused(idle, operation))
+    problem = await idle.server.database.pool.fetchval("SELECT problem FROM operations WHERE id = $1", operation["id"])
+    assert (problem["code"], problem["title"].isascii()) == ("not-found", True)
