@@ -1,6 +1,7 @@
 """Asked rows: all that a query string asks rows for, by filters, by amounts in some unit, and around a point."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from guildhouse.kernel import measures, nearby
@@ -15,6 +16,11 @@ def asked_rows(
 ) -> tuple[Around | None, list[Condition]]:
     """What rows fulfil, and the point that they are around, if there is one; `reserved` parameters are not about that."""
     around = nearby.around_of(house, resource, query)
-    known = reserved.union(nearby.parameters(resource), measures.parameters(resource))
-    found = [*conditions(resource, query, known), *measures.measured(resource, query)]
+    found = [*conditions(resource, query, no_filters(resource, reserved)), *measures.measured(resource, query)]
     return around, [*found, *(around.conditions() if around else ())]
+
+
+@cache
+def no_filters(resource: Resource[Any], reserved: frozenset[str]) -> frozenset[str]:
+    """The parameters of a list that are not the name of a column."""
+    return reserved.union(nearby.parameters(resource), measures.parameters(resource))

@@ -6,7 +6,7 @@ transaction carries its note (who, which verb, why), from which the triggers of 
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import quote, urlsplit, urlunsplit
 from weakref import WeakKeyDictionary
@@ -47,7 +47,8 @@ class Note:
 
     def text(self) -> str:
         """The note as the triggers read it."""
-        return orjson.dumps({name: value for name, value in asdict(self).items() if value is not None}).decode()
+        said = {name: value for name in Note.__slots__ if (value := getattr(self, name)) is not None}
+        return orjson.dumps(said).decode()
 
     def sql(self) -> str:
         """The statement that pins this note to the running transaction, for writes that do not carry their own."""

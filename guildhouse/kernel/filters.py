@@ -5,7 +5,7 @@ Only columns that the declaration allows, only these operators, and every value 
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from math import isfinite
@@ -94,7 +94,7 @@ def parse_name(name: str) -> tuple[str, str]:
 def condition(column: sa.Column[Any], operator: str, text: str, allowed: tuple[str, ...] = ()) -> Condition:
     """One condition on one column; where only some values are `allowed`, others are refused rather than never found."""
     found = judged(column, operator, text, allowed)
-    return replace(found, on=(column.name, told(column, operator, text)))
+    return Condition(found.sql, found.values, (column.name, told(column, operator, text)))
 
 
 def told(column: sa.Column[Any], operator: str, text: str) -> str:

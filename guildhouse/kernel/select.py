@@ -6,6 +6,7 @@ only; values are always bound.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import count
 from typing import Any
 
@@ -74,8 +75,13 @@ def columns_for(resource: Resource[Any], selection: Selection, order: Sequence[O
     if resource.shapes.audience:
         return "*"
     keys = [f"{name}_id" for name in selection.expand]
-    wanted = dict.fromkeys([*selection.fields, *keys, *(each.column for each in order)])
-    return ", ".join(f'"{name}"' for name in wanted)
+    return listed(tuple(dict.fromkeys([*selection.fields, *keys, *(each.column for each in order)])))
+
+
+@lru_cache(1000)  # nearly always all that there are
+def listed(names: tuple[str, ...]) -> str:
+    """Columns as a SELECT names them."""
+    return ", ".join(f'"{name}"' for name in names)
 
 
 def statement(
@@ -102,7 +108,9 @@ async def fetch_one(
 
 async def fetch_page(connection: Connection, resource: Resource[Any], actor: Actor, asked: Listing) -> Page:
     """One page of a list. Where the nearest come first, it is looked for in rings until it is full."""
-    for ring in asked.around.rings(asked.order, asked.cursor) if asked.around else [()]:
+    if asked.around is None:
+        return await fetch_keyset(connection, resource, actor, asked)
+    for ring in asked.around.rings(asked.order, asked.cursor):
         page = await fetch_keyset(connection, resource, actor, replace(asked, where=(*asked.where, *ring)))
         if page.next and page.next.values[0] is not None:
             break

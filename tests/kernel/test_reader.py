@@ -1,6 +1,7 @@
 """Durable readers: each change takes effect exactly once, a poison change is parked, nobody reads twice at a time."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -10,8 +11,8 @@ from spine import add, added, effects, hears, note_effects, process, running, un
 
 from guildhouse.kernel.db import Connection, Database, Note
 from guildhouse.kernel.log import changes
-from guildhouse.kernel.log.changes import Change
-from guildhouse.kernel.log.readers.reader import NoDeadLetter, Reader, ReaderLoop, because
+from guildhouse.kernel.log.changes import Change, Stretch
+from guildhouse.kernel.log.readers.reader import BREATH, LONGEST_BREATH, NoDeadLetter, Reader, ReaderLoop, because
 from guildhouse.kernel.log.sequencer import Sequencer, stamp
 from guildhouse.kernel.log.wake import Wake
 
@@ -439,3 +440,39 @@ async def test_it_is_spared_them_as_well_where_its_own_process_has_stamped_them(
         await until(lambda: loop._cursor == 12)
         assert await value(things, "SELECT cursor FROM readers") == 12
     assert await effects(things) == [3, 6, 7]
+
+
+async def test_who_is_spared_again_and_again_looks_less_often_until_there_is_something_for_it(things: Database) -> None:
+    looks: list[float] = []
+
+    class Looking(ReaderLoop):
+        async def _look(self, connection: Connection) -> tuple[int, Stretch]:
+            looks.append(time.monotonic())
+            return await super()._look(connection)
+
+    wake = Wake(things)
+    loop = Looking(SEARCHING, things, wake, poll=5)
+    async with running(Sequencer(things, wake).run, loop.run):
+        await until(lambda: loop._holding)
+        while loop._breath < LONGEST_BREATH:
+            await added(things, "has a title")
+        often = len(looks)
+        while len(looks) < often + 2:
+            await added(things, "has a title")
+        assert looks[-1] - looks[-2] >= LONGEST_BREATH
+        async with things.writing(Note()) as connection:
+            await connection.execute("INSERT INTO things (id) VALUES (gen_random_uuid())")
+        await until(lambda: loop.handled == 1)
+    assert loop._breath == BREATH
+
+
+async def test_who_was_spared_takes_in_at_once_what_comes_after_a_while(things: Database) -> None:
+    wake = Wake(things)
+    loop = ReaderLoop(SEARCHING, things, wake, poll=5)
+    async with running(Sequencer(things, wake).run, loop.run):
+        await until(lambda: loop._holding)
+        loop._breath = LONGEST_BREATH  # it was spared many, and then it was quiet
+        loop._moved_at = 0.0
+        await added(things, "has a title")
+        await until(lambda: loop._cursor == 1)
+        assert loop._breath < LONGEST_BREATH

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from pathlib import Path
@@ -293,3 +294,22 @@ async def test_the_elected_one_finds_by_itself_that_the_log_was_restored(backed_
         assert (await changes.head(connection)).epoch != before.epoch
         assert not await has_moved(connection)
     await database.close()
+
+
+async def test_after_a_tick_of_many_changes_more_are_left_to_gather_and_after_one_of_few_none(
+    things: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("guildhouse.kernel.log.sequencer.LONGER_GAP", 0.5)
+    sequencer = Sequencer(things, Wake(things))
+    async with running(sequencer.run):
+        for n in range(1, 4):
+            await added(things, "one of few")
+            await until(lambda n=n: sequencer.stamped == n, seconds=0.45)
+        async with things.writing(Note()) as connection:
+            for title in "abcd":
+                await add(connection, title)
+        await until(lambda: sequencer.stamped == 7)
+        since = time.monotonic()
+        await added(things, "one more")
+        await until(lambda: sequencer.stamped == 8)
+    assert time.monotonic() - since >= 0.4

@@ -23,7 +23,9 @@ log = structlog.get_logger(__name__)
 
 ELECTION = 7_246_351_906_128_440_001  # the advisory lock that the elected one holds, of this database
 UPKEEP = 3600.0  # seconds between two looks whether the log has partitions ahead
-GAP = 0.010  # seconds after a tick in which commits gather for the next one: a busy house pays for fewer ticks
+# Seconds after a tick in which commits gather for the next one: a busy house pays for fewer ticks, of which each costs what
+# some changes do. Where so many have gathered, more come.
+GAP, LONGER_GAP, SOME = 0.010, 0.020, 4
 
 # Lookups by index whatever the statistics say: a plan made while the log was empty is kept for as long as the session.
 # Keepalives let the server notice within seconds that the elected one's machine is gone. After a COPY of millions a
@@ -173,15 +175,16 @@ class Sequencer:
             with tied(heard, stop):
                 while not stop.is_set():
                     heard.clear()
-                    await self._tick(connection)
+                    stamped = await self._tick(connection)
                     await self._keep_up(connection)
-                    await asyncio.sleep(GAP)
+                    await asyncio.sleep(GAP if stamped < SOME else LONGER_GAP)
                     await first(heard, within=self._poll)
         finally:
             self._wake.leading = False
             self._wake.recent.clear()
 
-    async def _tick(self, connection: Session) -> None:
+    async def _tick(self, connection: Session) -> int:
+        """Stamp what there is; says how many changes that were."""
         stamped = await stamp(connection)
         self.ticks += 1
         if stamped.head:
@@ -189,6 +192,7 @@ class Sequencer:
             self.last_latency = stamped.latency
             self._wake.recent.add(stamped.head, stamped.changes)
             self._wake.has_stamped()
+        return stamped.total
 
     async def _keep_up(self, connection: Session) -> None:
         if time.monotonic() < self._upkeep_due:

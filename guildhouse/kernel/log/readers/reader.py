@@ -25,8 +25,9 @@ from guildhouse.kernel.log.wake import LOST, Wake, backoff, first, tied
 
 log = structlog.get_logger(__name__)
 
-# Seconds between two batches where one change follows another: each costs a transaction, however few its changes.
-BREATH = 0.025
+# Seconds between two batches where one change follows another: each costs a transaction, however few its changes. Who
+# looks for rows that lack something, and finds none again and again, looks less and less often.
+BREATH, LONGEST_BREATH = 0.025, 0.2
 
 Handle: TypeAlias = Callable[[Connection, Sequence[Change]], Awaitable[None]]
 
@@ -117,6 +118,7 @@ class ReaderLoop:
         self._renew_at = self._moved_at = 0.0
         self._cursor = self._seen = 0  # as stored; and as looked through, stored with the next effect or renewal
         self._size = reader.batch
+        self._breath = BREATH
         self._wary = False  # the last holder died or hung, perhaps of the next change: count attempts beforehand
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -142,8 +144,10 @@ class ReaderLoop:
             await self.release()
 
     async def _let_gather(self, news: asyncio.Event, stop: asyncio.Event) -> None:
-        seconds = self.reader.linger or self._moved_at + BREATH - time.monotonic()
-        if seconds > 0 and news.is_set():
+        seconds = self.reader.linger or self._moved_at + self._breath - time.monotonic()
+        if seconds <= 0:  # it was quiet
+            self._breath = BREATH
+        elif news.is_set():
             await first(stop, within=seconds)
 
     async def drain(self, stop: asyncio.Event | None = None) -> int:
@@ -168,6 +172,7 @@ class ReaderLoop:
     async def _keep_what_it_was_spared(self) -> None:
         """Store how far it has come past changes of its own resources: who waits for it looks at the stored cursor."""
         if self.reader.lacking:
+            self._breath = min(self._breath * 1.5, LONGEST_BREATH)
             async with self._database.reading() as connection:
                 await self._renew(connection)
 
@@ -214,6 +219,7 @@ class ReaderLoop:
             await self._face(error, batch.changes, stop)
         else:
             self._went_to(batch.upto)
+            self._breath = BREATH
             self.handled += len(batch.changes)
             self._size = min(self.reader.batch, self._size * 2)
 
