@@ -10,7 +10,9 @@ from typing import Any
 
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import DIALECT
+from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.resource import Resource
+from guildhouse.kernel.select import numbered, visible
 
 Group = tuple[str, ...]
 Said = Iterable[tuple[Group, list[str]]]
@@ -40,19 +42,18 @@ async def taken(ctx: Context, resource: Resource[Any], rows: Mapping[int, Said])
     found: dict[int, tuple[str, Group]] = {}
     for group, places in by_group.items():
         columns = [list(each) for each in zip(*places, strict=True)]
-        for record in await ctx.connection.fetch(taken_sql(resource, group), list(ctx.actor.scopes), *columns):
+        seen = visible(resource, ctx.actor)
+        for record in await ctx.connection.fetch(taken_sql(resource, group, seen), *columns, *seen.values):
             for n in places[tuple(str(record[name]) for name in group)]:
                 found.setdefault(n, (record["id"], group))
     return found
 
 
-@cache
-def taken_sql(resource: Resource[Any], group: Sequence[str]) -> str:
+def taken_sql(resource: Resource[Any], group: Sequence[str], seen: Condition) -> str:
     """Live rows in sight that say one of these."""
     names = ", ".join(f'"{name}"' for name in group)
-    kinds = [resource.columns[name].type.compile(DIALECT) for name in group]
-    values = ", ".join(f"unnest(${n}::text[])::{kind}" for n, kind in enumerate(kinds, 2))
-    return (
+    values = ", ".join(f"unnest(?::text[])::{resource.columns[name].type.compile(DIALECT)}" for name in group)
+    return numbered(
         f'SELECT id, {names} FROM "{resource.name}" WHERE ({names}) IN (SELECT {values}) '
-        "AND deleted_at IS NULL AND scopes && $1"
+        f"AND deleted_at IS NULL AND {seen.sql}"
     )

@@ -34,7 +34,7 @@ BATCH = 2_000  # changes at a time
 # Of so many, at once or within a second, more come: they are left to gather for as long as they do, so that one commit has
 # them all, and so that who writes them is not kept from it. Until nothing has come for a while, or somebody waits for them,
 # or this is too long.
-MANY = 300
+MANY = 500
 STILL, LONGEST_GATHERING = 0.5, 2.0  # seconds
 ROWS = 250  # rows at a time while an index is built
 COMMIT_ROWS = 50_000
