@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from socket import gaierror
-from time import monotonic
+from time import monotonic, thread_time
 from typing import TypeVar
 
 import structlog
@@ -16,7 +16,7 @@ from guildhouse.kernel.searching.index_schema import SearchSchema, schema_of
 from guildhouse.kernel.searching.index_set import IndexSet
 from guildhouse.kernel.searching.kept_answers import Answers
 from guildhouse.kernel.searching.ranking import Rankings
-from guildhouse.kernel.searching.search_index import SearchIndex, in_thread
+from guildhouse.kernel.searching.search_index import SearchIndex, in_thread, without_panic
 
 T = TypeVar("T")
 
@@ -25,6 +25,9 @@ log = structlog.get_logger(__name__)
 OF_THE_QUESTION = ("An invalid argument", "Schema error", "Field ", "The field ", "Expected ", "Value ")
 AT_ONCE = 2 * (os.cpu_count() or 1)  # searches that are at work
 BUDGET = 2.0  # seconds of one search in the index or in the database
+SHORT = 100  # letters of a text that is not likely to take long
+QUICK = 0.01  # seconds of CPU: for so long a search may keep requests waiting
+WARY = 60.0  # seconds for which searches of an index go to threads, after one that took longer
 
 
 class SearchTooSlow(BadRequest):
@@ -49,6 +52,7 @@ class Engine:
         self.turns = asyncio.Semaphore(AT_ONCE)
         # In the index itself one for each core: while some are there, others are with the database.
         self.in_index = asyncio.Semaphore(AT_ONCE // 2)
+        self._wary_until: dict[tuple[str, ...], float] = {}
         self._moved = asyncio.Event()
 
     def stands_at(self, indexes: IndexSet | None, epoch: str, pos: int) -> None:
@@ -71,15 +75,18 @@ class Engine:
         finally:
             self.awaited -= 1
 
-    async def run(self, noun: str, search: Callable[[SearchIndex], T]) -> T | None:
+    async def run(self, noun: str, search: Callable[[SearchIndex], T], text: str | None = None) -> T | None:
         """What a search of a noun's index gives; None where there is no index, or where it turned out broken."""
-        found = await self.run_each([noun], search)
+        found = await self.run_each([noun], search, text)
         return found[0] if found else None
 
-    async def run_each(self, nouns: Sequence[str], search: Callable[[SearchIndex], T]) -> list[T]:
-        """What a search of each of these indexes gives, in a thread; nothing without an index, or with a broken one.
+    async def run_each(
+        self, nouns: Sequence[str], search: Callable[[SearchIndex], T], text: str | None = None
+    ) -> list[T]:
+        """What a search of each of these indexes gives; nothing without an index, or with a broken one.
 
-        Raises `SearchTooSlow`.
+        Where the text that is searched for is told, and is short, it may be done at once, see `look_up`. Raises
+        `SearchTooSlow`.
         """
         indexes = self.indexes
         if indexes is None:
@@ -87,7 +94,8 @@ class Engine:
         chosen = [indexes.indexes[noun] for noun in nouns]
         try:
             async with self.in_index:
-                return await within_budget(in_thread(lambda: [search(each) for each in chosen]), BUDGET)
+                work = self.look_up(tuple(nouns), lambda: [search(each) for each in chosen], text)
+                return await within_budget(work, BUDGET)
         except Exception as error:
             if not is_broken(error):
                 raise
@@ -95,6 +103,21 @@ class Engine:
             if self.indexes is indexes:
                 self.stands_at(None, "", 0)  # the follower of the log builds others
             return []
+
+    async def look_up(self, nouns: tuple[str, ...], work: Callable[[], T], text: str | None) -> T:
+        """Do it here and now while such searches are quick, else in a thread.
+
+        Threads on two cores take the interpreter from each other: the same search costs a third less CPU without one. It
+        keeps all requests waiting, so one that took long sends the next ones to threads for a while.
+        """
+        if text is None or len(text) > SHORT or monotonic() < self._wary_until.get(nouns, 0.0):
+            return await in_thread(work)
+        start = thread_time()
+        try:
+            return without_panic(work)
+        finally:
+            if thread_time() - start > QUICK:
+                self._wary_until[nouns] = monotonic() + WARY
 
 
 async def within_budget(work: Awaitable[T], seconds: float) -> T:

@@ -197,7 +197,9 @@ class Finding:
         if not (all_known and exact) or self.noun.split:
             limit = DEEPEST
         ranking = await self.engine.run(
-            self.resource.name, lambda index: self.look_up(index, filters, limit, by, descending)
+            self.resource.name,
+            lambda index: self.look_up(index, filters, limit, by, descending),
+            self.asked.text if limit < DEEPEST else None,
         )
         if ranking and not settled:
             await self.judge(ranking)
@@ -259,7 +261,8 @@ async def ranked_together(findings: Sequence[Finding]) -> Sequence[Ranking | Non
         finding = by_noun[index.schema.noun.name]
         return finding.look_up(index, (), DEEPEST if finding.noun.split else finding.first, None, descending=True)
 
-    return await findings[0].engine.run_each(list(by_noun), look_up) or [None] * len(findings)
+    text = findings[0].asked.text
+    return await findings[0].engine.run_each(list(by_noun), look_up, text) or [None] * len(findings)
 
 
 def with_ids(ids: Sequence[str]) -> Condition:

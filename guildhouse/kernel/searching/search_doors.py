@@ -151,7 +151,7 @@ async def suggest(call: Call) -> Answer:
     names = [noun.name for noun in nouns]
 
     async def looked_up(how: Completes) -> list[Suggestion]:
-        found = await call.server.search.run_each(names, lambda index: how(index, call.actor.scopes, text, limit))
+        found = await call.server.search.run_each(names, lambda index: how(index, call.actor.scopes, text, limit), text)
         return likeliest(chain.from_iterable(found), text)
 
     async def suggested() -> Answer:

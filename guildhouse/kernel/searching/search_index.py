@@ -183,9 +183,14 @@ def each_once(hits: Iterable[Hit]) -> list[Hit]:
 
 
 async def in_thread(work: Callable[..., T], *args: Any) -> T:
-    """What is done with an index, in a thread. Raises `IndexDamaged` where tantivy panics, which is no Exception."""
+    """What is done with an index, in a thread. Raises `IndexDamaged`."""
+    return await asyncio.to_thread(without_panic, work, *args)
+
+
+def without_panic(work: Callable[..., T], *args: Any) -> T:
+    """What is done with an index. Raises `IndexDamaged` where tantivy panics, which is no Exception."""
     try:
-        return await asyncio.to_thread(work, *args)
+        return work(*args)
     except BaseException as error:
         if type(error).__name__ == "PanicException":
             raise IndexDamaged(str(error)) from error

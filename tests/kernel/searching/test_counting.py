@@ -46,9 +46,9 @@ async def test_a_first_page_is_counted_in_one_turn_with_its_hits_and_a_later_one
     turns: list[str] = []
     run = Engine.run
 
-    async def noted(engine: Engine, noun: str, search: Any) -> Any:
+    async def noted(engine: Engine, noun: str, search: Any, text: str | None = None) -> Any:
         turns.append(noun)
-        return await run(engine, noun, search)
+        return await run(engine, noun, search, text)
 
     monkeypatch.setattr(Engine, "run", noted)
     first = await found(cast.nobody, "q=clerk&limit=2&facets=city,country")

@@ -50,6 +50,53 @@ async def test_a_search_that_was_stopped_keeps_nobody_from_the_index(
     assert await engine.run("jobs", lambda _index: "found") == "found"
 
 
+def burn(_index: object) -> int:
+    """Take 30 ms of CPU; the thread that it was done in."""
+    start = time.thread_time()
+    while time.thread_time() - start < 0.03:
+        pass
+    return threading.get_ident()
+
+
+def where(_index: object) -> int:
+    """The thread that it is done in."""
+    return threading.get_ident()
+
+
+async def test_a_short_text_is_looked_up_without_a_thread_and_a_long_or_untold_one_in_it(cast: Cast) -> None:
+    engine, here = cast.server.search, threading.get_ident()
+    assert await engine.run("jobs", where, "night nurse") == here
+    assert await engine.run("jobs", where, "nurse " * 20) != here
+    assert await engine.run("jobs", where) != here
+
+
+async def test_one_that_takes_long_sends_the_next_ones_of_its_index_to_threads_for_a_while(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, here = cast.server.search, threading.get_ident()
+    monkeypatch.setattr(engine, "_wary_until", {})
+    monkeypatch.setattr(engines, "WARY", 0.5)
+    assert await engine.run("jobs", burn, "nurse") == here
+    assert await engine.run("jobs", where, "nurse") != here
+    assert await engine.run("people", where, "nurse") == here
+    await asyncio.sleep(0.5)
+    assert await engine.run("jobs", where, "nurse") == here
+
+
+async def test_damage_is_told_alike_with_a_thread_and_without(cast: Cast) -> None:
+    class PanicException(BaseException):
+        """As tantivy's, which is no Exception either."""
+
+    def panic(_index: object) -> None:
+        raise PanicException("index out of bounds")
+
+    for text in ("nurse", None):
+        engine = Engine(HOUSE)
+        engine.stands_at(cast.server.search.indexes, "e1", 5)
+        assert await engine.run("jobs", panic, text) is None
+        assert engine.indexes is None  # the follower of the log builds others
+
+
 async def test_a_statement_of_a_search_that_takes_too_long_is_stopped_too(
     cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
