@@ -27,7 +27,7 @@ AT_ONCE = 2 * (os.cpu_count() or 1)  # searches that are at work
 BUDGET = 2.0  # seconds of one search in the index or in the database
 SHORT = 100  # letters of a text that is not likely to take long
 QUICK = 0.01  # seconds of CPU: for so long a search may keep requests waiting
-WARY = 60.0  # seconds for which searches of an index go to threads, after one that took longer
+SPARED = 200  # after one that took longer, those of its index go to threads for so many times as long
 
 
 class SearchTooSlow(BadRequest):
@@ -108,7 +108,7 @@ class Engine:
         """Do it here and now while such searches are quick, else in a thread.
 
         Threads on two cores take the interpreter from each other: the same search costs a third less CPU without one. It
-        keeps all requests waiting, so one that took long sends the next ones to threads for a while.
+        keeps all requests waiting, so one that took long sends the next ones to threads, the longer the longer it took.
         """
         if text is None or len(text) > SHORT or monotonic() < self._wary_until.get(nouns, 0.0):
             return await in_thread(work)
@@ -116,8 +116,8 @@ class Engine:
         try:
             return without_panic(work)
         finally:
-            if thread_time() - start > QUICK:
-                self._wary_until[nouns] = monotonic() + WARY
+            if (spent := thread_time() - start) > QUICK:
+                self._wary_until[nouns] = monotonic() + SPARED * spent
 
 
 async def within_budget(work: Awaitable[T], seconds: float) -> T:

@@ -75,11 +75,11 @@ async def test_one_that_takes_long_sends_the_next_ones_of_its_index_to_threads_f
 ) -> None:
     engine, here = cast.server.search, threading.get_ident()
     monkeypatch.setattr(engine, "_wary_until", {})
-    monkeypatch.setattr(engines, "WARY", 0.5)
+    monkeypatch.setattr(engines, "SPARED", 15)
     assert await engine.run("jobs", burn, "nurse") == here
     assert await engine.run("jobs", where, "nurse") != here
     assert await engine.run("people", where, "nurse") == here
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(0.6)
     assert await engine.run("jobs", where, "nurse") == here
 
 
