@@ -53,9 +53,15 @@ def blocks(guide: Path) -> list[Block]:
     return found
 
 
+# Whoever reads on before they type gives the index the second that it takes to have what many writes brought.
+READING_ON = f'while curl -sf {DEFAULT}/ready | grep -q \'"search":.*"changes_behind":[1-9]\'; do sleep 0.1; done\n'
+
+
 def script(written: list[Block]) -> str:
     """One session: each block in the shell itself, so that it hands its variables on, its output in a file of its own."""
-    parts = [f"printf %s {block.place} >at\n{{\n{block.commands}}} >out-{block.place}\n" for block in written]
+    parts = [
+        f"{READING_ON}printf %s {block.place} >at\n{{\n{block.commands}}} >out-{block.place}\n" for block in written
+    ]
     return "set -euo pipefail\n" + "".join(parts)
 
 
