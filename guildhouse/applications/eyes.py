@@ -19,7 +19,7 @@ TEAMS_EYES = ("rating", "team_note")
 
 def themselves(row: Any) -> Sequence[str]:
     """Whom an application, or a note on it, is about, by what they hold."""
-    return [scope("person", row.applicant_id)] if row.applicant_id else the_candidate(row)
+    return applicants_eyes(row) or the_candidate(row)
 
 
 def the_candidate(row: Any) -> Sequence[str]:
@@ -27,7 +27,7 @@ def the_candidate(row: Any) -> Sequence[str]:
     return [scope("candidate", row.candidate_id)] if row.candidate_id else []
 
 
-def applicants_eyes(row: "Application") -> Sequence[str]:
+def applicants_eyes(row: Any) -> Sequence[str]:
     """The scope of the applicant; a candidate has none."""
     return [scope("person", row.applicant_id)] if row.applicant_id else []
 

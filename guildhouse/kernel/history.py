@@ -13,8 +13,8 @@ from guildhouse.kernel.answer import Answer
 from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import Connection
 from guildhouse.kernel.errors import BadRequest, Conflict, Denied, NotFound
-from guildhouse.kernel.etag import check_match, matches, row_etag
-from guildhouse.kernel.filters import Condition, moment
+from guildhouse.kernel.etag import matches, row_etag
+from guildhouse.kernel.filters import moment
 from guildhouse.kernel.formats import MEDIA_TYPES, ROW_FORMATS, choose_format, dumps, encode_row
 from guildhouse.kernel.log import changes
 from guildhouse.kernel.log.changes import Change, Position, WrongPosition
@@ -33,9 +33,9 @@ from guildhouse.kernel.reading import (
 from guildhouse.kernel.request import Call
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.row import BASE_COLUMNS
-from guildhouse.kernel.select import fetch_one, hidden_fields, numbered, projected, statement, visible
+from guildhouse.kernel.select import fetch_one, hidden_fields, projected
 from guildhouse.kernel.shapes import Shape
-from guildhouse.kernel.writing import perform, row_answer
+from guildhouse.kernel.writing import held, perform, row_answer
 
 MOST = 200
 HISTORY_PARAMETERS = ("cursor", "limit")
@@ -239,22 +239,12 @@ async def undo_change(call: Call, resource: Resource[Any]) -> Answer:
     wanted = (await call.shaped(Undo, optional=True)).version
 
     async def act(ctx: Context) -> Answer:
-        before = await standing(call, ctx, resource)
+        before = await held(call, ctx, resource, None)  # a removal can be taken back, too
         entries = await changes.of_row(ctx.connection, resource.name, call.row_id, limit=WHOLE_LIFE)
         row = await taken_back(ctx, resource, before, entries, wanted or before.version)
         return row_answer(call, ctx, resource, row)
 
     return await perform(call, act)
-
-
-async def standing(call: Call, ctx: Context, resource: Resource[Any]) -> Any:
-    """The row, live or in the trash: a removal can be taken back, too."""
-    sql, values = statement(resource, "*", (Condition("id = ?", (call.row_id,)), visible(resource, ctx.actor)))
-    record = await ctx.connection.fetchrow(numbered(f"{sql} FOR NO KEY UPDATE"), *values)
-    if record is None:
-        raise NotFound
-    check_match(call.header("if-match"), record["version"])
-    return resource.table.of(record)
 
 
 async def taken_back(

@@ -163,7 +163,7 @@ async def restore_row(call: Call, resource: Resource[Any]) -> Answer:
     """Bring a row back from the trash."""
 
     async def act(ctx: Context) -> Answer:
-        before = await held(call, ctx, resource, trash=True)
+        before = await held(call, ctx, resource, TRASH)
         return row_answer(call, ctx, resource, await store.restore(ctx, resource, before, verb=None))
 
     return await perform(call, act)
@@ -173,7 +173,7 @@ async def purge_row(call: Call, resource: Resource[Any]) -> Answer:
     """Delete a row of the trash for good."""
 
     async def act(ctx: Context) -> Answer:
-        await store.purge(ctx, resource, await held(call, ctx, resource, trash=True))
+        await store.purge(ctx, resource, await held(call, ctx, resource, TRASH))
         return Answer(204)
 
     return await perform(call, act)
@@ -192,9 +192,12 @@ async def act_on_row(call: Call, verb: Verb) -> Answer:
     return await perform(call, act)
 
 
-async def held(call: Call, ctx: Context, resource: Resource[Any], *, trash: bool = False) -> Any:
-    """The row of the address, seen by the actor, locked until the transaction ends, at the version of If-Match."""
-    where = (Condition("id = ?", (call.row_id,)), visible(resource, ctx.actor), TRASH if trash else LIVE)
+async def held(call: Call, ctx: Context, resource: Resource[Any], state: Condition | None = LIVE) -> Any:
+    """The row of the address, seen by the actor, locked until the transaction ends, at the version of If-Match.
+
+    It is live, or as `state` says; with None it may be in the trash as well.
+    """
+    where = (Condition("id = ?", (call.row_id,)), visible(resource, ctx.actor), *([state] if state else []))
     sql, values = statement(resource, "*", where)
     record = await ctx.connection.fetchrow(numbered(f"{sql} FOR NO KEY UPDATE"), *values)
     if record is None:
