@@ -17,7 +17,7 @@ from pathlib import Path
 import asyncpg
 
 from bench import meter
-from bench.__main__ import GUILDHOUSE, server
+from bench.__main__ import GUILDHOUSE, server, wait_for_index
 from bench.prepare import prepare
 from guildhouse.jobs.job import jobs
 from guildhouse.kernel.db import SESSION
@@ -93,6 +93,8 @@ def main() -> None:
         postmaster = int(next(place.glob("postgres-*/postmaster.pid")).read_text().split()[0])
         settings = {"DATABASE_URL": dsn, "GUILDHOUSE_DATA": str(place), "GUILDHOUSE_LIMITS": "10000"}
         with server(["-m", "guildhouse", "up", "--port", str(GUILDHOUSE[1])], GUILDHOUSE[1], **settings) as pid:
+            wait_for_index(GUILDHOUSE, prepared.token)
+            meter.settle(pid, postmaster)
             compare(dsn, prepared.token, pid, postmaster, options.jobs, options.times)
 
 

@@ -137,15 +137,16 @@ def shown(actor: Actor, wanted: Wanted) -> list[Condition]:
 
 
 def in_order(wanted: Wanted, prefix: str = "") -> str:
-    """SQL of the order, and of how many rows at most."""
-    terms = ", ".join(f"{prefix}{each.sql(False)}" for each in wanted.order)
-    return f" ORDER BY {terms}" + (f" LIMIT {wanted.most}" if wanted.most else "")
+    """SQL of the order."""
+    return " ORDER BY " + ", ".join(f"{prefix}{each.sql(False)}" for each in wanted.order)
 
 
 def rows_sql(actor: Actor, wanted: Wanted, columns: str) -> tuple[str, list[Any]]:
     """SELECT of these columns over the rows that the actor sees, each beside the rows it leads to; with its values."""
     rows, values = statement(wanted.resource, "*", shown(actor, wanted), wanted.around)
-    sql = f"SELECT {columns} FROM ({rows}) {ROW}"
+    # The order stands within: else PostgreSQL may write all lines first and sort them then, on the disk. Outside it
+    # costs something only where rows are joined in another order.
+    sql = f"SELECT {columns} FROM ({rows}{in_order(wanted)}{f' LIMIT {wanted.most}' if wanted.most else ''}) {ROW}"
     for name, target in wanted.targets.items():
         seen = in_sight(target, actor.scopes, name)
         sql += f' LEFT JOIN "{target.name}" "{name}" ON "{name}".id = {ROW}."{name}_id" AND "{name}".deleted_at IS NULL'
@@ -160,8 +161,7 @@ async def boundary(connection: Connection, actor: Actor, part: Wanted) -> tuple[
     where = shown(actor, part)
     columns = ", ".join(f'"{each.column}"' for each in part.order)
     sql, values = statement(part.resource, columns, where, part.around)
-    ends = in_order(replace(part, most=2))
-    found = await connection.fetch(numbered(f"{sql}{ends} OFFSET {part.most - 1}"), *values)
+    found = await connection.fetch(numbered(f"{sql}{in_order(part)} LIMIT 2 OFFSET {part.most - 1}"), *values)
     if len(found) == 2:
         return part.most, [plain(value) for value in found[0]]
     rows, values = statement(part.resource, "count(*)", where, part.around)
