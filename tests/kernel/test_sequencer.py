@@ -107,6 +107,24 @@ async def test_a_tick_planned_while_the_log_was_empty_stays_cheap_when_it_has_gr
     assert not [line for line in plan if "Rows Removed" in line or "Seq Scan" in line or "_pkey on changes" in line]
 
 
+@pytest.mark.parametrize("is_analyzed", [False, True])
+async def test_a_tick_looks_changes_up_by_their_transaction_and_by_nothing_else(
+    things: Database, is_analyzed: bool
+) -> None:
+    """By their numbers, too, it would read through all that the epoch has written, again with every tick."""
+    async with things.reading() as connection:
+        await connection.execute(
+            "INSERT INTO things (id, title) SELECT gen_random_uuid(), n::text FROM generate_series(1, 5000) n"
+        )
+        await stamp(connection)
+        if is_analyzed:
+            await connection.execute("ANALYZE changes, change_pos")
+        await connection.execute(TUNING)
+        plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN {STAMP_NEW}"))
+    assert "Index Cond: ((xid >=" in plan
+    assert "seq > " not in "\n".join(line for line in plan.splitlines() if "Index Cond" in line), plan
+
+
 async def test_running_it_stamps_on_the_bell_and_reports_what_it_does(things: Database) -> None:
     wake = Wake(things)
     sequencer = Sequencer(things, wake, poll=30)

@@ -63,13 +63,14 @@ WHERE n.pos <= tick.pos + {HANDED_ON} ORDER BY n.pos
 
 # "Visible in the new snapshot and not in the old one", as spans of transaction numbers that an index finds: those that
 # had not begun then, and each that was open then. Changes of an earlier epoch are left out by `seq`: their transaction
-# numbers mean nothing now. OFFSET 0 leaves the planner no other way than through the index of `xid`.
+# numbers mean nothing now. OFFSET 0 and `seq + 0` leave the planner no other way than through the index of `xid`: with one
+# of `seq` beside it, each tick would read all that the epoch has written.
 STAMP_NEW = STAMP.format(
     fresh="""
     SELECT c.* FROM tick,
         LATERAL (SELECT pg_snapshot_xmax(old) AS first, pg_snapshot_xmax(new) AS last
             UNION ALL SELECT was_open, was_open FROM pg_snapshot_xip(old) was_open) span,
-        LATERAL (SELECT * FROM changes WHERE xid BETWEEN span.first AND span.last AND seq > tick.earlier
+        LATERAL (SELECT * FROM changes WHERE xid BETWEEN span.first AND span.last AND seq + 0 > tick.earlier
             AND pg_visible_in_snapshot(xid, tick.new) OFFSET 0) c"""
 )
 STAMP_ALL = STAMP.format(
