@@ -136,9 +136,14 @@ def shown(actor: Actor, wanted: Wanted) -> list[Condition]:
     return [visible(wanted.resource, actor), *wanted.where, *behind]
 
 
-def in_order(wanted: Wanted, prefix: str = "") -> str:
-    """SQL of the order."""
-    return " ORDER BY " + ", ".join(f"{prefix}{each.sql(False)}" for each in wanted.order)
+def in_order(wanted: Wanted) -> str:
+    """SQL of the order, and of how many rows at most."""
+    return ordered_by(wanted.order) + (f" LIMIT {wanted.most}" if wanted.most else "")
+
+
+def ordered_by(order: Sequence[Order], prefix: str = "") -> str:
+    """SQL of an order."""
+    return " ORDER BY " + ", ".join(f"{prefix}{each.sql(False)}" for each in order)
 
 
 def rows_sql(actor: Actor, wanted: Wanted, columns: str) -> tuple[str, list[Any]]:
@@ -146,13 +151,13 @@ def rows_sql(actor: Actor, wanted: Wanted, columns: str) -> tuple[str, list[Any]
     rows, values = statement(wanted.resource, "*", shown(actor, wanted), wanted.around)
     # The order stands within: else PostgreSQL may write all lines first and sort them then, on the disk. Outside it
     # costs something only where rows are joined in another order.
-    sql = f"SELECT {columns} FROM ({rows}{in_order(wanted)}{f' LIMIT {wanted.most}' if wanted.most else ''}) {ROW}"
+    sql = f"SELECT {columns} FROM ({rows}{in_order(wanted)}) {ROW}"
     for name, target in wanted.targets.items():
         seen = in_sight(target, actor.scopes, name)
         sql += f' LEFT JOIN "{target.name}" "{name}" ON "{name}".id = {ROW}."{name}_id" AND "{name}".deleted_at IS NULL'
         sql += f" AND {seen.sql}"
         values.extend(seen.values)
-    return numbered(sql + in_order(wanted, f"{ROW}.")), values
+    return numbered(sql + ordered_by(wanted.order, f"{ROW}.")), values
 
 
 async def boundary(connection: Connection, actor: Actor, part: Wanted) -> tuple[int, list[Any] | None]:
@@ -161,7 +166,8 @@ async def boundary(connection: Connection, actor: Actor, part: Wanted) -> tuple[
     where = shown(actor, part)
     columns = ", ".join(f'"{each.column}"' for each in part.order)
     sql, values = statement(part.resource, columns, where, part.around)
-    found = await connection.fetch(numbered(f"{sql}{in_order(part)} LIMIT 2 OFFSET {part.most - 1}"), *values)
+    ends = in_order(replace(part, most=2))
+    found = await connection.fetch(numbered(f"{sql}{ends} OFFSET {part.most - 1}"), *values)
     if len(found) == 2:
         return part.most, [plain(value) for value in found[0]]
     rows, values = statement(part.resource, "count(*)", where, part.around)
