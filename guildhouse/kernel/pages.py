@@ -4,7 +4,7 @@ import hmac
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from hashlib import blake2b
 from typing import Any
@@ -84,6 +84,26 @@ def parse_sort(
     last = next(reversed(found.values()))
     found.setdefault("id", Order("id", last.descending, False))
     return tuple(found.values())
+
+
+def stretches(order: tuple[Order, ...], cursor: Cursor | None) -> list[tuple[list[Condition], tuple[Order, ...]]]:
+    """The stretches that a list is read in from a cursor on, one behind the other: their conditions, and their orders.
+
+    Where the first column may be empty, the rows with a value are one and those without another: each of them stands in
+    an index as it is wanted, while no index has both, whichever way round, with the empty ones at the end.
+    """
+    first, *rest = order
+    if not first.nullable or first.kind is not None:
+        return [([after(order, cursor)] if cursor else [], order)]
+    plain = (replace(first, nullable=False), *rest)
+    valued, empty = (Condition(f'"{first.column}" IS {what}', ()) for what in ("NOT NULL", "NULL"))
+    if cursor is None:
+        return [([valued], plain), ([empty], plain)]
+    if cursor.values[0] is None:
+        here = [empty, after(rest, replace(cursor, values=cursor.values[1:]))], plain
+        return [here, ([valued], plain)] if cursor.backwards else [here]
+    here = [valued, after(plain, cursor)], plain
+    return [here] if cursor.backwards else [here, ([empty], plain)]
 
 
 def after(order: Sequence[Order], cursor: Cursor) -> Condition:

@@ -20,7 +20,7 @@ from guildhouse.kernel.fields import Selection
 from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.nearby import Around
-from guildhouse.kernel.pages import Cursor, Order, after
+from guildhouse.kernel.pages import Cursor, Order, stretches
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.row import Values
 from guildhouse.kernel.scopes import exceptions
@@ -120,13 +120,19 @@ async def fetch_page(connection: Connection, resource: Resource[Any], actor: Act
 async def fetch_keyset(connection: Connection, resource: Resource[Any], actor: Actor, asked: Listing) -> Page:
     """The rows behind a cursor: page 1,000 costs what page 1 costs."""
     backwards = asked.cursor is not None and asked.cursor.backwards
-    where = [visible(resource, actor), *asked.where]
-    if asked.cursor:
-        where.append(after(asked.order, asked.cursor))
     columns = columns_for(resource, asked.selection, asked.order)
-    sql, values = statement(resource, columns, where, asked.around)
-    terms = ", ".join(each.sql(backwards) for each in asked.order)
-    records = await connection.fetch(numbered(f"{sql} ORDER BY {terms} LIMIT {asked.limit + 1}"), *values)
+
+    def ends(order: Sequence[Order]) -> str:
+        return f" ORDER BY {', '.join(each.sql(backwards) for each in order)} LIMIT {asked.limit + 1}"
+
+    texts: list[str] = []
+    values: list[Any] = []
+    for where, order in stretches(asked.order, asked.cursor):
+        sql, bound = statement(resource, columns, [visible(resource, actor), *asked.where, *where], asked.around)
+        texts.append(sql + ends(order))
+        values.extend(bound)
+    text = texts[0] if len(texts) == 1 else f"({') UNION ALL ('.join(texts)}){ends(asked.order)}"
+    records = await connection.fetch(numbered(text), *values)
     more = len(records) > asked.limit
     records = records[: asked.limit]
     if backwards:

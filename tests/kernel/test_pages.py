@@ -23,6 +23,7 @@ from guildhouse.kernel.pages import (
     parse_limit,
     parse_sort,
     seal,
+    stretches,
     unseal,
 )
 from guildhouse.kernel.select import LIVE, Listing, fetch_page, numbered
@@ -179,6 +180,31 @@ async def ids_behind(
     return [record["id"] for record in await connection.fetch(sql, values, *found.values)]
 
 
+def told(order: tuple[Order, ...], cursor: Cursor | None) -> list[tuple[list[str], str]]:
+    """The stretches of a list: what their rows fulfil, and how they are sorted."""
+    backwards = cursor is not None and cursor.backwards
+    found = stretches(order, cursor)
+    return [([each.sql for each in where], ", ".join(each.sql(backwards) for each in by)) for where, by in found]
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_rows_with_a_value_and_those_without_are_read_apart_as_an_index_has_them(backwards: bool) -> None:
+    order = parse_sort(gadgets, "-weight")
+    sorting = '"weight" ASC, "id" ASC' if backwards else '"weight" DESC, "id" DESC'
+    sign = ">" if backwards else "<"
+    valued, empty = '"weight" IS NOT NULL', '"weight" IS NULL'
+    assert told(order, None) == [([valued], '"weight" DESC, "id" DESC'), ([empty], '"weight" DESC, "id" DESC')]
+    among_valued = ([valued, f'("weight", "id") {sign} (?, ?)'], sorting)
+    among_empty = ([empty, f'("id") {sign} (?)'], sorting)
+    assert told(order, Cursor((3, "x"), backwards)) == [among_valued] + [([empty], sorting)] * (not backwards)
+    assert told(order, Cursor((None, "x"), backwards)) == [among_empty] + [([valued], sorting)] * backwards
+
+
+def test_a_column_that_is_never_empty_is_read_in_one_go() -> None:
+    order = parse_sort(gadgets, "title,-weight")
+    assert told(order, None) == [([], '"title" ASC, "weight" DESC NULLS LAST, "id" DESC')]
+
+
 @pytest.fixture
 async def keyset(database: Database) -> Any:
     async with database.reading() as connection:
@@ -190,7 +216,8 @@ MANY = [row_of(weight=n % 4 or None, title="abcde"[n % 5], created_at=TIMES[n % 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(
-    "sort", ["-created_at", "weight", "-weight", "title,-weight", "-title,weight,created_at", "id"]
+    "sort",
+    ["-created_at", "weight", "-weight", "title,-weight", "-weight,title", "-title,weight,created_at", "id"],
 )
 @pytest.mark.parametrize("limit", [1, 7, 39])
 async def test_pages_walk_the_whole_list_there_and_back(database: Database, sort: str, limit: int) -> None:
