@@ -15,7 +15,7 @@ from guildhouse.kernel.fields import Selection
 from guildhouse.kernel.filters import Condition, operators
 from guildhouse.kernel.http import doors_of
 from guildhouse.kernel.limits import QUOTAS
-from guildhouse.kernel.pages import parse_sort
+from guildhouse.kernel.pages import DEFAULT_LIMIT, parse_sort
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.scopes import AllBut
 from guildhouse.kernel.tasks import feeder
@@ -90,11 +90,12 @@ def statements(resource: Resource[Any]) -> Lines:
         resource, select.columns_for(resource, selection), (Condition("id = ?", ("",)), seen, select.LIVE)
     )
     order = parse_sort(resource, None)
-    page, _ = select.statement(resource, select.columns_for(resource, selection, order), (seen, select.LIVE))
-    terms = ", ".join(each.sql(False) for each in order)
+    page, _ = select.page_statement(
+        resource, ANONYMOUS, select.Listing(selection, (select.LIVE,), order, DEFAULT_LIMIT)
+    )
     changed = tuple(name for name in resource.readable if name not in ("id", "version", "created_at", "updated_at"))
     yield f"get     {select.numbered(one)}"
-    yield f"list    {select.numbered(f'{page} ORDER BY {terms} LIMIT 51')}"
+    yield f"list    {page}"
     yield f"insert  {store.insert_sql(resource)}"
     yield f"update  {store.update_sql(resource, changed[:1])}"
 

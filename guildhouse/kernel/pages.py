@@ -50,6 +50,11 @@ class Order:
         return f'"{self.column}" {"DESC" if down else "ASC"}{nulls}'
 
 
+def ordered_by(order: Sequence[Order], *, backwards: bool = False, of: str = "") -> str:
+    """The ORDER BY clause; `of` is what the columns are looked for in, where several tables have them."""
+    return " ORDER BY " + ", ".join(f"{of}{each.sql(backwards)}" for each in order)
+
+
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """Where a page starts: after (or before) the row with these values of the columns one sorts by."""

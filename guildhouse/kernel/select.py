@@ -20,7 +20,7 @@ from guildhouse.kernel.fields import Selection
 from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.nearby import Around
-from guildhouse.kernel.pages import Cursor, Order, stretches
+from guildhouse.kernel.pages import Cursor, Order, ordered_by, stretches
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.row import Values
 from guildhouse.kernel.scopes import exceptions
@@ -48,6 +48,11 @@ class Listing:
     limit: int
     cursor: Cursor | None = None
     around: Around | None = None
+
+    @property
+    def backwards(self) -> bool:
+        """Whether it is read towards its beginning."""
+        return self.cursor is not None and self.cursor.backwards
 
 
 def numbered(sql: str) -> str:
@@ -119,11 +124,21 @@ async def fetch_page(connection: Connection, resource: Resource[Any], actor: Act
 
 async def fetch_keyset(connection: Connection, resource: Resource[Any], actor: Actor, asked: Listing) -> Page:
     """The rows behind a cursor: page 1,000 costs what page 1 costs."""
-    backwards = asked.cursor is not None and asked.cursor.backwards
+    sql, values = page_statement(resource, actor, asked)
+    records = await connection.fetch(sql, *values)
+    more = len(records) > asked.limit
+    records = records[: asked.limit]
+    if asked.backwards:
+        records.reverse()
+    return page_of(records, asked, more, asked.backwards)
+
+
+def page_statement(resource: Resource[Any], actor: Actor, asked: Listing) -> tuple[str, list[Any]]:
+    """SELECT of a page, and one row more, which tells whether rows go on; in the order that it is read in."""
     columns = columns_for(resource, asked.selection, asked.order)
 
     def ends(order: Sequence[Order]) -> str:
-        return f" ORDER BY {', '.join(each.sql(backwards) for each in order)} LIMIT {asked.limit + 1}"
+        return f"{ordered_by(order, backwards=asked.backwards)} LIMIT {asked.limit + 1}"
 
     texts: list[str] = []
     values: list[Any] = []
@@ -131,13 +146,7 @@ async def fetch_keyset(connection: Connection, resource: Resource[Any], actor: A
         sql, bound = statement(resource, columns, [visible(resource, actor), *asked.where, *where], asked.around)
         texts.append(sql + ends(order))
         values.extend(bound)
-    text = texts[0] if len(texts) == 1 else f"({') UNION ALL ('.join(texts)}){ends(asked.order)}"
-    records = await connection.fetch(numbered(text), *values)
-    more = len(records) > asked.limit
-    records = records[: asked.limit]
-    if backwards:
-        records.reverse()
-    return page_of(records, asked, more, backwards)
+    return numbered(texts[0] if len(texts) == 1 else f"({') UNION ALL ('.join(texts)}){ends(asked.order)}"), values
 
 
 def page_of(records: list[asyncpg.Record], asked: Listing, more: bool, backwards: bool) -> Page:

@@ -47,6 +47,12 @@ THINGS = table(
 HIDDEN = {"rating"}
 
 
+async def value(database: Database, sql: str) -> object:
+    """The one value that a statement gives."""
+    async with database.reading() as connection:
+        return await connection.fetchval(sql)
+
+
 async def lay_things(database: Database) -> None:
     """The table `things`, under the log, and a place for the effects of readers."""
     async with database.reading() as connection:

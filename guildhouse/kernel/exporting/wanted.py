@@ -15,14 +15,14 @@ from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.formats import OWN
 from guildhouse.kernel.manifest import House
 from guildhouse.kernel.nearby import KIND, Around
-from guildhouse.kernel.pages import Cursor, Order, after, parse_sort, plain, revived
+from guildhouse.kernel.pages import Cursor, Order, after, ordered_by, parse_sort, plain, revived
 from guildhouse.kernel.reading import live_or_trash
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.row import BASE_COLUMNS
 from guildhouse.kernel.searching.called import parse_asked
 from guildhouse.kernel.searching.engine import Engine
 from guildhouse.kernel.searching.search_condition import search_conditions
-from guildhouse.kernel.select import LIVE, TRASH, in_sight, numbered, statement, visible
+from guildhouse.kernel.select import LIVE, TRASH, in_sight, listed, numbered, statement, visible
 
 PARAMETERS = frozenset({"sort", "fields", "expand", "format", "trash"})
 OWN_PARAMETERS = frozenset({"format"})
@@ -141,11 +141,6 @@ def in_order(wanted: Wanted) -> str:
     return ordered_by(wanted.order) + (f" LIMIT {wanted.most}" if wanted.most else "")
 
 
-def ordered_by(order: Sequence[Order], prefix: str = "") -> str:
-    """SQL of an order."""
-    return " ORDER BY " + ", ".join(f"{prefix}{each.sql(False)}" for each in order)
-
-
 def rows_sql(actor: Actor, wanted: Wanted, columns: str) -> tuple[str, list[Any]]:
     """SELECT of these columns over the rows that the actor sees, each beside the rows it leads to; with its values."""
     rows, values = statement(wanted.resource, "*", shown(actor, wanted), wanted.around)
@@ -157,14 +152,14 @@ def rows_sql(actor: Actor, wanted: Wanted, columns: str) -> tuple[str, list[Any]
         sql += f' LEFT JOIN "{target.name}" "{name}" ON "{name}".id = {ROW}."{name}_id" AND "{name}".deleted_at IS NULL'
         sql += f" AND {seen.sql}"
         values.extend(seen.values)
-    return numbered(sql + ordered_by(wanted.order, f"{ROW}.")), values
+    return numbered(sql + ordered_by(wanted.order, of=f"{ROW}.")), values
 
 
 async def boundary(connection: Connection, actor: Actor, part: Wanted) -> tuple[int, list[Any] | None]:
     """How many rows a part has, and the values that the next one begins behind; None where this is the last one."""
     assert part.most
     where = shown(actor, part)
-    columns = ", ".join(f'"{each.column}"' for each in part.order)
+    columns = listed(tuple(each.column for each in part.order))
     sql, values = statement(part.resource, columns, where, part.around)
     ends = in_order(replace(part, most=2))
     found = await connection.fetch(numbered(f"{sql}{ends} OFFSET {part.most - 1}"), *values)

@@ -12,7 +12,7 @@ from guildhouse.kernel.context import Context
 from guildhouse.kernel.db import DIALECT
 from guildhouse.kernel.filters import Condition
 from guildhouse.kernel.resource import Resource
-from guildhouse.kernel.select import numbered, visible
+from guildhouse.kernel.select import listed, numbered, visible
 
 Group = tuple[str, ...]
 Said = Iterable[tuple[Group, list[str]]]
@@ -51,7 +51,7 @@ async def taken(ctx: Context, resource: Resource[Any], rows: Mapping[int, Said])
 
 def taken_sql(resource: Resource[Any], group: Sequence[str], seen: Condition) -> str:
     """Live rows in sight that say one of these."""
-    names = ", ".join(f'"{name}"' for name in group)
+    names = listed(tuple(group))
     values = ", ".join(f"unnest(?::text[])::{resource.columns[name].type.compile(DIALECT)}" for name in group)
     return numbered(
         f'SELECT id, {names} FROM "{resource.name}" WHERE ({names}) IN (SELECT {values}) '

@@ -13,7 +13,7 @@ from guildhouse.kernel.actor import Actor
 from guildhouse.kernel.db import Connection
 from guildhouse.kernel.fields import Selection
 from guildhouse.kernel.filters import Condition
-from guildhouse.kernel.pages import Cursor, CursorMismatch
+from guildhouse.kernel.pages import Cursor, CursorMismatch, ordered_by
 from guildhouse.kernel.resource import Resource
 from guildhouse.kernel.searching.engine import BUDGET, Engine, within_budget
 from guildhouse.kernel.searching.facet_kinds import Facets
@@ -246,8 +246,8 @@ class Finding:
         ids = ranking.ids
         where = (with_ids(ids), visible(self.resource, self.actor), *self.listing.where)
         sql, values = statement(self.resource, "id", where, self.listing.around)
-        terms = ", ".join(each.sql(False) for each in self.listing.order)
-        records = await within_budget(self.connection.fetch(numbered(f"{sql} ORDER BY {terms}"), *values), BUDGET)
+        text = numbered(sql + ordered_by(self.listing.order))
+        records = await within_budget(self.connection.fetch(text, *values), BUDGET)
         place = {record["id"]: n for n, record in enumerate(records)}
         kept = [(place[row_id], hit) for row_id, hit in zip(ids, ranking.hits, strict=True) if row_id in place]
         ranking.hits = [hit for _, hit in (kept if self.sought.by_relevance else sorted(kept, key=itemgetter(0)))]
